@@ -1,0 +1,58 @@
+"""Private folders, secrets, free ports and last lines of logs."""
+
+import os
+import secrets
+import socket
+from pathlib import Path
+
+
+def private_folder(path: Path) -> Path:
+    """Create a folder that only its owner can enter, and return it."""
+    path.mkdir(parents=True, exist_ok=True)
+    path.chmod(0o700)
+    return path
+
+
+def secret(path: Path) -> str:
+    """Return the secret that the file holds; the first call makes it (48 hex digits, mode 0600)."""
+    if not path.exists() or not path.read_text().strip():
+        write_private(path, secrets.token_hex(24))
+    return path.read_text().strip()
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file of mode 0600 in one step: a reader sees the old text or the new."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+
+
+def free_port() -> int:
+    """Return a TCP port of 127.0.0.1 that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def listening(port: int) -> bool:
+    """Tell whether somebody takes connections on this port of 127.0.0.1."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def reason_in(log: Path, *, since: int = 0) -> str:
+    """Return the line of a log that says best why a server stopped, from the byte `since` on."""
+    if not log.exists():
+        return "it said nothing"
+    with log.open("rb") as file:
+        file.seek(since)
+        lines = [line.strip() for line in file.read().decode(errors="replace").splitlines() if line.strip()]
+    for word in ("No space left", "PANIC", "FATAL", "error:", "Address already in use", "ERROR"):
+        for line in reversed(lines):
+            if word in line:
+                return line
+    return lines[-1] if lines else "it said nothing"
