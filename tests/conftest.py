@@ -1,0 +1,176 @@
+"""Fixtures that every kind of test shares.
+
+The servers start when the first test asks for them: tests of the pure core need none. Tests never use the
+servers of the environment's DATABASE_URL and REDIS_URL.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis as redis_client
+
+from core.demo.embedded import PostgresServer, ValkeyServer
+from core.demo.embedded.folders import free_port
+from tests.support.databases import Database, clone, make_template
+from tests.support.processes import Process, environment, manage
+
+FAST = {"fsync": "off", "full_page_writes": "off", "max_prepared_transactions": "20"}
+"""Safe for processes that are killed: only a crash of the machine could lose something."""
+
+
+@dataclass
+class Servers:
+    """Starts private servers; what it started is stopped at the end."""
+
+    folder: Path
+    started: list[PostgresServer | ValkeyServer] = field(default_factory=list)
+
+    def postgres(self, **settings: str) -> PostgresServer:
+        """Start a PostgreSQL of its own, with these settings added."""
+        server = PostgresServer(self._folder("postgres"), settings={**FAST, **settings})
+        self.started.append(server)
+        server.start()
+        return server
+
+    def valkey(self) -> ValkeyServer:
+        """Start a Valkey of its own."""
+        server = ValkeyServer(self._folder("valkey"))
+        self.started.append(server)
+        server.start()
+        return server
+
+    def close(self) -> None:
+        """Stop everything that was started."""
+        for server in self.started:
+            server.kill()
+
+    def _folder(self, name: str) -> Path:
+        return self.folder / f"{name}-{len(self.started)}"
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """Factory of private PostgreSQL and Valkey servers that a test may stop, kill and freeze."""
+    factory = Servers(tmp_path_factory.mktemp("servers"))
+    yield factory
+    factory.close()
+
+
+@pytest.fixture(scope="session")
+def postgres(servers: Servers) -> PostgresServer:
+    """The PostgreSQL that all tests share; use `servers.postgres()` for one to hurt."""
+    return servers.postgres()
+
+
+@pytest.fixture(scope="session")
+def valkey(servers: Servers) -> ValkeyServer:
+    """The Valkey that all tests share; use `servers.valkey()` for one to hurt."""
+    return servers.valkey()
+
+
+@pytest.fixture(scope="session")
+def template(postgres: PostgresServer, django_db_blocker: Any) -> PostgresServer:
+    """The shared PostgreSQL with the migrated template database in it."""
+    with django_db_blocker.unblock():
+        make_template(postgres)
+    return postgres
+
+
+@pytest.fixture
+def database(template: PostgresServer, django_db_blocker: Any) -> Iterator[Database]:
+    """A fresh database with the schema of all migrations, which Django uses in all threads."""
+    with django_db_blocker.unblock(), clone(template) as database:
+        yield database
+
+
+@pytest.fixture
+def redis_url(valkey: ValkeyServer, settings: Any) -> str:
+    """URL of an empty Redis, which the channel layer uses too."""
+    with redis_client.Redis.from_url(valkey.url()) as client:
+        client.flushall()
+    use_redis(settings, valkey.url())
+    return valkey.url()
+
+
+def use_redis(settings: Any, url: str) -> None:
+    """Point the channel layers of this process at a Redis."""
+    layers = {
+        alias: {**layer, "CONFIG": {**layer.get("CONFIG", {}), "hosts": [url]}}
+        for alias, layer in settings.CHANNEL_LAYERS.items()
+    }
+    settings.CHANNEL_LAYERS = layers
+
+
+StartProcess = Callable[..., Process]
+
+
+@pytest.fixture
+def processes(tmp_path: Path) -> Iterator[StartProcess]:
+    """Factory of real processes: `processes("name", argv, **environment)`; none outlives the test."""
+    started: list[Process] = []
+
+    def start(name: str, argv: list[str], **variables: str) -> Process:
+        process = Process(argv, env=environment(**variables), log=tmp_path / f"{name}-{len(started)}.log")
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.clean_up()
+
+
+@pytest.fixture
+def product(processes: StartProcess, database: Database, redis_url: str) -> StartProcess:
+    """Factory of management commands on the test's database: `product("relay")`; keywords change the environment."""
+
+    def start(*arguments: str, **variables: str) -> Process:
+        chosen = {"DATABASE_URL": database.url, "REDIS_URL": redis_url, "SECRET_KEY": "for-tests", **variables}
+        return processes(arguments[0], manage(*arguments), **chosen)
+
+    return start
+
+
+@pytest.fixture
+def relay_process(product: StartProcess) -> Callable[..., Process]:
+    """Factory of relays as processes of their own."""
+    return lambda **variables: product("relay", **variables)
+
+
+@dataclass(frozen=True)
+class RunningServer:
+    """A server process that takes connections."""
+
+    process: Process
+    port: int
+
+    @property
+    def url(self) -> str:
+        """Its HTTP address."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def ws_url(self) -> str:
+        """Its WebSocket address."""
+        return f"ws://127.0.0.1:{self.port}/ws/"
+
+
+@pytest.fixture
+def server_process(product: StartProcess) -> Callable[..., RunningServer]:
+    """Factory of servers as processes of their own; returns when it takes connections."""
+
+    def start(port: int | None = None, **variables: str) -> RunningServer:
+        port = port or free_port()
+        process = product("serve", "--host", "127.0.0.1", "--port", str(port), **variables)
+        process.wait_for("Tideline on http")
+        return RunningServer(process, port)
+
+    return start
+
+
+os.environ["DATABASE_URL"] = "postgresql://nobody:none@127.0.0.1:1/none"
+os.environ["REDIS_URL"] = "redis://127.0.0.1:1/0"
+os.environ.setdefault("SECRET_KEY", "for-tests")
