@@ -1,0 +1,1 @@
+"""What is sold: materials with their prices. Imports accounts alone of the shop's parts."""

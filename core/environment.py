@@ -1,0 +1,121 @@
+"""The one place where the environment is read.
+
+| variable | meaning, and what holds without it |
+|---|---|
+| `DATABASE_URL`, `REDIS_URL` | the servers; without them the embedded ones that `make run` keeps running |
+| `TIDELINE_HOME` | folder of the embedded servers, which note their addresses in its `state.json`; `.tideline` |
+| `DEMO` | 1 lets demo data, with its published passwords, into the database of `DATABASE_URL` |
+| `SECRET_KEY` | required when `DATABASE_URL` is given without `DEMO` or `DEBUG` |
+| `DEBUG` | 1 shows error pages with their sources; 0 |
+| `ALLOWED_HOSTS` | host names, separated by commas; the hosts of `ORIGINS`, in development this machine's |
+| `ORIGINS` | what pages are served from, as `https://shop.example.com`; without it the host of each request |
+| `BEHIND_PROXY` | 1 believes a proxy's `X-Forwarded-Proto`; 0 |
+| `STATIC_ROOT` | folder of `collectstatic`; without it static files are served from where they lie |
+| `DEPLOYMENT` | name by which deployments that share a Redis are told apart; `tideline` |
+| `LOG_LEVEL`, `LOG_FORMAT` | `INFO`; `json` or `text`, by itself `text` in development |
+"""
+
+import json
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+DEVELOPMENT_KEY = "development-only: the demo's passwords are published, so is this"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """What the process was told by its surroundings.
+
+    `database_url` and `redis_url` are None when none was given and no embedded server has noted its
+    address; `embedded` tells that `DATABASE_URL` was not given.
+    """
+
+    database_url: str | None = field(repr=False)
+    redis_url: str | None = field(repr=False)
+    home: Path
+    embedded: bool
+    demo: bool
+    debug: bool
+    secret_key: str = field(repr=False)
+    allowed_hosts: list[str]
+    origins: list[str]
+    behind_proxy: bool
+    static_root: str | None
+    deployment: str
+    log_level: str
+    log_format: str
+
+    @property
+    def https(self) -> bool:
+        """Tell whether pages are served over https alone."""
+        return bool(self.origins) and all(origin.startswith("https://") for origin in self.origins)
+
+
+def read_environment(variables: Mapping[str, str]) -> Environment:
+    """Return the environment of these variables; raise ImproperlyConfigured for one that can't be."""
+    env = environ.Env()
+    env.ENVIRON = dict(variables)
+    home = Path(env.str("TIDELINE_HOME", default="") or CHECKOUT / ".tideline")
+    running = embedded_servers(home)
+    given = env.str("DATABASE_URL", default="")
+    demo, debug = env.bool("DEMO", default=False), env.bool("DEBUG", default=False)
+    development = demo or debug or not given
+    origins = [_origin(text) for text in env.list("ORIGINS", default=[])]
+    return Environment(
+        database_url=given or running.get("database_url"),
+        redis_url=env.str("REDIS_URL", default="") or running.get("redis_url"),
+        home=home,
+        embedded=not given,
+        demo=demo,
+        debug=debug,
+        secret_key=_secret_key(env.str("SECRET_KEY", default=""), development=development),
+        allowed_hosts=_allowed_hosts(env.list("ALLOWED_HOSTS", default=[]), origins, development=development),
+        origins=origins,
+        behind_proxy=env.bool("BEHIND_PROXY", default=False),
+        static_root=env.str("STATIC_ROOT", default="") or None,
+        deployment=env.str("DEPLOYMENT", default="tideline"),
+        log_level=env.str("LOG_LEVEL", default="INFO").upper(),
+        log_format=env.str("LOG_FORMAT", default="text" if development else "json"),
+    )
+
+
+def embedded_servers(home: Path) -> dict[str, Any]:
+    """Return the addresses that the embedded servers noted in their folder; empty when they did not."""
+    try:
+        noted = json.loads((home / "state.json").read_text())
+    except (OSError, ValueError):
+        return {}
+    return noted if isinstance(noted, dict) else {}
+
+
+def _secret_key(given: str, *, development: bool) -> str:
+    if given:
+        return given
+    if development:
+        return DEVELOPMENT_KEY
+    raise ImproperlyConfigured(
+        "SECRET_KEY is not set: sessions on a real database need one of their own, 50 random characters"
+    )
+
+
+def _allowed_hosts(given: list[str], origins: list[str], *, development: bool) -> list[str]:
+    if given:
+        return given
+    named = [str(urlsplit(origin).hostname) for origin in origins]
+    here = ["localhost", "127.0.0.1", "[::1]", socket.gethostname()] if development else []
+    return [*named, *here]
+
+
+def _origin(text: str) -> str:
+    parts = urlsplit(text.strip().rstrip("/"))
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query:
+        raise ImproperlyConfigured(f"ORIGINS holds {text!r}, which is not like https://shop.example.com")
+    return f"{parts.scheme}://{parts.netloc}"
