@@ -4,7 +4,6 @@ The servers start when the first test asks for them: tests of the pure core need
 servers of the environment's DATABASE_URL and REDIS_URL.
 """
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -169,8 +168,3 @@ def server_process(product: StartProcess) -> Callable[..., RunningServer]:
         return RunningServer(process, port)
 
     return start
-
-
-os.environ["DATABASE_URL"] = "postgresql://nobody:none@127.0.0.1:1/none"
-os.environ["REDIS_URL"] = "redis://127.0.0.1:1/0"
-os.environ.setdefault("SECRET_KEY", "for-tests")
