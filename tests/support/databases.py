@@ -48,14 +48,14 @@ class Database:
     def execute(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """Run one statement on a connection of its own, as psql would; return its rows."""
         with self.connect() as connection:
-            cursor = connection.execute(query, parameters or None)  # type: ignore[call-overload]
+            cursor = connection.execute(query, parameters or None)
             return cursor.fetchall() if cursor.description else []
 
 
 def administrate(server: PostgresServer, statement: str, **names: str) -> None:
     """Run a statement about databases; `names` are quoted as identifiers."""
     with psycopg.connect(server.url(), autocommit=True) as connection:
-        connection.execute(sql.SQL(statement).format(**{key: sql.Identifier(name) for key, name in names.items()}))  # type: ignore[arg-type]
+        connection.execute(sql.SQL(statement).format(**{key: sql.Identifier(name) for key, name in names.items()}))
 
 
 def make_template(server: PostgresServer) -> None:

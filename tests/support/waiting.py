@@ -21,7 +21,9 @@ def eventually(predicate: Callable[[], T], seconds: float = 5.0, *, what: str = 
     return value
 
 
-async def soon(predicate: Callable[[], Any] | Callable[[], Awaitable[Any]], seconds: float = 5.0, *, what: str = "") -> Any:
+async def soon(
+    predicate: Callable[[], Any] | Callable[[], Awaitable[Any]], seconds: float = 5.0, *, what: str = ""
+) -> Any:
     """Like `eventually`, on the event loop; the predicate may be a coroutine function."""
     deadline = time.monotonic() + seconds
     while True:

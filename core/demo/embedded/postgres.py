@@ -126,7 +126,7 @@ class PostgresServer:
         if prepare is children.become_nobody:
             os.chown(draft, children.NOBODY, children.NOBODY)
         assert self.password
-        argv = [
+        argv: list[str | Path] = [
             *(binaries / "initdb", "-D", draft, "-U", USER, "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"),
             *(f"--pwfile={self.folder / 'password'}", "--no-sync", "--no-instructions"),
         ]

@@ -62,7 +62,8 @@ class RunLock:
             holder = os.read(file, 20).decode().strip()
             os.close(file)
             raise EmbeddedError(
-                f"another run (process {holder or 'unknown'}) uses {self.folder}: stop it, or choose another TIDELINE_HOME"
+                f"another run (process {holder or 'unknown'}) uses {self.folder}: "
+                "stop it, or choose another TIDELINE_HOME"
             ) from None
         os.ftruncate(file, 0)
         os.write(file, f"{os.getpid()}\n".encode())
