@@ -4,6 +4,7 @@
 import os
 import sys
 
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
 from django.db import OperationalError
@@ -20,8 +21,6 @@ def main(arguments: list[str]) -> int:
         print(f"tideline: {error}", file=sys.stderr)
         return 1
     except OperationalError as error:
-        from django.conf import settings
-
         if getattr(error.__cause__, "sqlstate", None) is not None:
             raise  # the server answered: this is not about reaching it
         unreachable = f"PostgreSQL is out of reach: {str(error).splitlines()[0]}"

@@ -15,7 +15,6 @@
 | `LOG_LEVEL`, `LOG_FORMAT` | `INFO`; `json` or `text`, by itself `text` in development |
 """
 
-import json
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,8 +22,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import environ
+import environ  # type: ignore[import-untyped]
 from django.core.exceptions import ImproperlyConfigured
+
+from core.demo.embedded.state import RunState
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 DEVELOPMENT_KEY = "development-only: the demo's passwords are published, so is this"
@@ -34,8 +35,8 @@ DEVELOPMENT_KEY = "development-only: the demo's passwords are published, so is t
 class Environment:
     """What the process was told by its surroundings.
 
-    `database_url` and `redis_url` are None when none was given and no embedded server has noted its
-    address; `embedded` tells that `DATABASE_URL` was not given.
+    `database_url` and `redis_url` are None when none was given and no embedded server is running; `embedded`
+    tells that `DATABASE_URL` was not given.
     """
 
     database_url: str | None = field(repr=False)
@@ -58,20 +59,28 @@ class Environment:
         """Tell whether pages are served over https alone."""
         return bool(self.origins) and all(origin.startswith("https://") for origin in self.origins)
 
+    @property
+    def database(self) -> dict[str, Any]:
+        """Django's settings of the database; where no server is known, ones with which connecting fails at once."""
+        if self.database_url is None:
+            nowhere = str(self.home / "postgresql-is-not-running")
+            return {"ENGINE": "django.db.backends.postgresql", "NAME": "none", "HOST": nowhere}
+        return dict(environ.Env.db_url_config(self.database_url))
+
 
 def read_environment(variables: Mapping[str, str]) -> Environment:
     """Return the environment of these variables; raise ImproperlyConfigured for one that can't be."""
     env = environ.Env()
     env.ENVIRON = dict(variables)
-    home = Path(env.str("TIDELINE_HOME", default="") or CHECKOUT / ".tideline")
-    running = embedded_servers(home)
+    home = Path(env.str("TIDELINE_HOME", default="") or CHECKOUT / ".tideline").absolute()
+    running = RunState.read(home)
     given = env.str("DATABASE_URL", default="")
     demo, debug = env.bool("DEMO", default=False), env.bool("DEBUG", default=False)
     development = demo or debug or not given
     origins = [_origin(text) for text in env.list("ORIGINS", default=[])]
     return Environment(
-        database_url=given or running.get("database_url"),
-        redis_url=env.str("REDIS_URL", default="") or running.get("redis_url"),
+        database_url=given or (running.database_url if running else None),
+        redis_url=env.str("REDIS_URL", default="") or (running.redis_url if running else None),
         home=home,
         embedded=not given,
         demo=demo,
@@ -85,15 +94,6 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
         log_level=env.str("LOG_LEVEL", default="INFO").upper(),
         log_format=env.str("LOG_FORMAT", default="text" if development else "json"),
     )
-
-
-def embedded_servers(home: Path) -> dict[str, Any]:
-    """Return the addresses that the embedded servers noted in their folder; empty when they did not."""
-    try:
-        noted = json.loads((home / "state.json").read_text())
-    except (OSError, ValueError):
-        return {}
-    return noted if isinstance(noted, dict) else {}
 
 
 def _secret_key(given: str, *, development: bool) -> str:

@@ -1,9 +1,6 @@
 """Django's settings; all that differs between deployments comes from `core.environment`."""
 
 import os
-from typing import Any
-
-import environ
 
 from core.environment import CHECKOUT, read_environment
 from core.logs import logging_of
@@ -62,11 +59,7 @@ TEMPLATES = [
 
 # Servers
 
-DATABASE: dict[str, Any] = dict(environ.Env.db_url_config(ENVIRONMENT.database_url or "postgresql:///none"))
-if ENVIRONMENT.database_url is None:
-    DATABASE["HOST"] = str(
-        ENVIRONMENT.home / "postgresql-is-not-running"
-    )  # a socket folder that is not there: fails at once
+DATABASE = ENVIRONMENT.database
 DATABASE["OPTIONS"] = {
     "connect_timeout": 5,
     "application_name": "tideline-web",
