@@ -37,7 +37,7 @@ class Transport(Protocol):
         """Have `callback` called each time the transport gets from congested to drained (queue empty)."""
 
     def drained_bytes(self) -> int:
-        """Return how many bytes the kernel has taken since the socket opened: it stands still for a client that takes none."""
+        """Return how many bytes the kernel has taken so far: it stands still for a client that takes none."""
 
     def ping(self) -> None:
         """Send a WebSocket ping. The session decides when: the server sends none by itself and times none out."""
@@ -46,7 +46,7 @@ class Transport(Protocol):
         """Return how many WebSocket pongs have come since the socket opened; other frames do not count."""
 
     def close(self, code: int, reason: str = "") -> None:
-        """Send a close frame (1000 or 3000–4999), and drop the socket soon after if the peer does not answer."""
+        """Send a close frame (1000 or 3000-4999), and drop the socket soon after if the peer does not answer."""
 
     def abort(self) -> None:
         """Drop the socket at once, with all that is queued for it."""
