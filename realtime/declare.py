@@ -10,6 +10,8 @@ This is the Django rim: declarations are turned into the pure values of `realtim
 `topics` module and import that from `AppConfig.ready`.
 """
 
+from __future__ import annotations
+
 import hashlib
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -1,0 +1,276 @@
+"""Capture: statement triggers that write every committed change of a watched table into the inbox.
+
+An app's migration names the stream, the model and the columns that may enter the log:
+
+    operations = [WatchTable("inventory", "stocklevel", columns=["id", "warehouse", "on_hand"])]
+
+One trigger for each kind of statement calls one function of the table. What must hold:
+
+- The new image is read from the table by key when the trigger runs, never from NEW. When a row trigger updates
+  the row again, the inner statement's newer image is logged before the outer one's; a view built from NEW
+  would stay wrong for good.
+- The old image comes from OLD. A key may occur twice in a transition table (two SET NULL cascades): two
+  changes, with the same new image.
+- Nothing depends on how many rows the plan was made for: the function's plan is kept by the session, so an
+  index is looked up for each row (`enable_seqscan` off), and keys are compared by EXCEPT, never by a join.
+- An image depends on the row alone: settings and search path are pinned, the function runs with its owner's
+  rights, and the triggers are ENABLE ALWAYS.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations.operations.base import Operation, OperationCategory
+from django.db.migrations.state import ProjectState
+
+from realtime.adapters.database import PINNED, name_of, text_of
+from realtime.declare import capture_of
+from realtime.errors import DeclarationError
+from realtime.pure.changes import Capture
+
+COLUMNS_MAX = 100
+"""PostgreSQL's bound on the arguments of json_build_array."""
+
+TRIGGERS: Mapping[str, str] = {
+    "realtime_insert": "AFTER INSERT ON {table} REFERENCING NEW TABLE AS new_rows",
+    "realtime_update": "AFTER UPDATE ON {table} REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows",
+    "realtime_delete": "AFTER DELETE ON {table} REFERENCING OLD TABLE AS old_rows",
+    "realtime_truncate": "AFTER TRUNCATE ON {table}",
+}
+"""Each watched table and each of its partitions has these four."""
+
+
+def image_of(capture: Capture, row: str) -> str:
+    """Return the SQL expression of a row's image: the one place where it is written."""
+    return f"json_build_array({', '.join(f'{row}.{name_of(column)}' for column in capture.columns)})::text"
+
+
+def key_of(capture: Capture, row: str) -> str:
+    """Return the SQL expression of a row's key."""
+    return f"{row}.{name_of(capture.key)}::text"
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """A capture in a stream, and the schemas in which its table and the inbox live."""
+
+    stream: str
+    capture: Capture
+    table_schema: str
+    inbox_schema: str
+
+    @property
+    def table(self) -> str:
+        """The watched table as an SQL name."""
+        return name_of(self.table_schema, self.capture.table)
+
+    @property
+    def function_name(self) -> str:
+        """The function's bare name, within PostgreSQL's 63 bytes."""
+        name = f"realtime_capture_{self.capture.table}"
+        if len(name.encode()) <= 63:
+            return name
+        return f"realtime_capture_{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+
+    @property
+    def function(self) -> str:
+        """The function as an SQL name; it lives beside the table."""
+        return name_of(self.table_schema, self.function_name)
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The settings that the function runs under."""
+        return {"search_path": "pg_catalog, pg_temp", "enable_seqscan": "off", **PINNED}
+
+    def body(self) -> str:
+        """Return the source of the trigger function."""
+        capture, key = self.capture, name_of(self.capture.key)
+        current = f"(SELECT {image_of(capture, 't')} FROM {self.table} t WHERE t.{key} = r.{key})"
+        insert = f"INSERT INTO {name_of(self.inbox_schema, 'realtime_inbox')} (stream, kind, key, version, reset, new, old)"
+        words = ", ".join(text_of(word) for word in (self.stream, capture.kind))
+        tail = f"{text_of(capture.version)}, false"
+        left = f"SELECT {key_of(capture, 'r')} AS key, {current} AS new, {image_of(capture, 'r')} AS old FROM old_rows r"
+        came = f"SELECT {key_of(capture, 'r')} AS key, {current} AS new, NULL::text AS old FROM"
+        log = f"{insert}\n        SELECT {words}, c.key, {tail}, c.new, c.old FROM"
+        return f"""
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        {log} (
+            ({left} OFFSET 0)
+            UNION ALL
+            ({came} (SELECT {key} FROM new_rows EXCEPT SELECT {key} FROM old_rows) r OFFSET 0)
+        ) c WHERE c.new IS DISTINCT FROM c.old;
+    ELSIF TG_OP = 'INSERT' THEN
+        {log} ({came} new_rows r OFFSET 0) c WHERE c.new IS NOT NULL;
+    ELSIF TG_OP = 'DELETE' THEN
+        {log} ({left} OFFSET 0) c WHERE c.new IS DISTINCT FROM c.old;
+    ELSE
+        {insert}
+        VALUES ({words}, '', {text_of(capture.version)}, true, NULL, NULL);
+    END IF;
+    RETURN NULL;
+END
+"""
+
+    def create_function(self) -> str:
+        """Return the statement that creates or replaces the trigger function."""
+        settings = " ".join(f"SET {name} = {_setting(name, value)}" for name, value in self.settings.items())
+        return (
+            f"CREATE OR REPLACE FUNCTION {self.function}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER "
+            f"{settings} AS {dollar_quoted(self.body())}"
+        )
+
+    def create_triggers(self, relation: str) -> list[str]:
+        """Return the statements that put the four triggers on a relation (the table or a partition of it)."""
+        statements = []
+        for name, event in TRIGGERS.items():
+            statements += [
+                f"DROP TRIGGER IF EXISTS {name} ON {relation}",
+                f"CREATE TRIGGER {name} {event.format(table=relation)} "
+                f"FOR EACH STATEMENT EXECUTE FUNCTION {self.function}()",
+                f"ALTER TABLE {relation} ENABLE ALWAYS TRIGGER {name}",
+            ]
+        return statements
+
+
+def _setting(name: str, value: str) -> str:
+    return value if name == "search_path" else text_of(value)
+
+
+def dollar_quoted(source: str) -> str:
+    """Return a function's source between dollar quotes that it does not contain."""
+    tag = "$capture$"
+    while tag in source:
+        tag = f"{tag[:-1]}_$"
+    return f"{tag}{source}{tag}"
+
+
+SCHEMA_OF = """
+SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_regclass(%s)
+"""
+
+RELATIONS_OF = "SELECT c.relid::regclass::text, c.relid FROM pg_partition_tree(%s::regclass) c ORDER BY c.level"
+"""A table and its partitions; a table without partitions is not in its own tree."""
+
+
+def locate(cursor: Any, stream: str, capture: Capture) -> Installation | None:
+    """Return the installation of a capture in the cursor's database, or None when its table or the inbox is missing."""
+    schemas = []
+    for table in (capture.table, "realtime_inbox"):
+        cursor.execute(SCHEMA_OF, [name_of(table)])
+        row = cursor.fetchone()
+        if row is None:
+            return None
+        schemas.append(row[0])
+    return Installation(stream, capture, *schemas)
+
+
+def relations_of(cursor: Any, installation: Installation) -> list[str]:
+    """Return the watched table and its partitions as SQL names."""
+    cursor.execute(RELATIONS_OF, [installation.table])
+    found = [row[0] for row in cursor.fetchall()]
+    return found or [installation.table]
+
+
+ADD_STREAM = """
+INSERT INTO realtime_stream (name, epoch, epoch_number, system_identifier, timeline)
+SELECT %s, %s, 1, (SELECT system_identifier FROM pg_control_system()), left(pg_walfile_name(pg_current_wal_lsn()), 8)
+ON CONFLICT (name) DO NOTHING
+"""
+
+ADD_RESET = """
+INSERT INTO realtime_inbox (stream, kind, key, version, reset) VALUES (%s, %s, '', %s, true)
+"""
+
+
+class WatchTable(Operation):
+    """Capture every change of a model's table in a stream, with the columns that may enter the log.
+
+    `columns` are names of fields as in `Watch`. Running it again with other columns replaces the capture and
+    records a reset, after which every view of the table is read anew; so does running it with the same ones,
+    which is how a migration ends that changed the table's values by DDL or attached partitions. `was` are the columns
+    before this migration, to which its reversal returns (None: the table was not watched).
+    """
+
+    reversible = True
+    category = OperationCategory.SQL
+
+    def __init__(self, stream: str, model_name: str, columns: Sequence[str], was: Sequence[str] | None = None) -> None:
+        self.stream = stream
+        self.model_name = model_name
+        self.columns = list(columns)
+        self.was = None if was is None else list(was)
+
+    def deconstruct(self) -> tuple[str, Sequence[Any], dict[str, Any]]:
+        """Return name and arguments for the migration writer."""
+        kwargs: dict[str, Any] = {"columns": self.columns}
+        if self.was is not None:
+            kwargs["was"] = self.was
+        return self.__class__.__qualname__, [self.stream, self.model_name], kwargs
+
+    def state_forwards(self, app_label: str, state: ProjectState) -> None:
+        """Leave the models as they are."""
+
+    def database_forwards(
+        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
+    ) -> None:
+        """Install the capture, and record a reset where anybody can have seen the table before."""
+        self._install(app_label, schema_editor, to_state, self.columns)
+
+    def database_backwards(
+        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
+    ) -> None:
+        """Return to the earlier columns, or remove the capture."""
+        if self.was is not None:
+            self._install(app_label, schema_editor, to_state, self.was)
+            return
+        with schema_editor.connection.cursor() as cursor:
+            installation = self._locate(cursor, app_label, from_state, self.columns)
+            cursor.execute(f"DROP FUNCTION IF EXISTS {installation.function}() CASCADE")
+
+    def describe(self) -> str:
+        """Return one line for the output of `migrate` and `makemigrations`."""
+        return f"Capture changes of {self.model_name} in the stream {self.stream}"
+
+    @property
+    def migration_name_fragment(self) -> str:
+        """Return a part of a migration's name."""
+        return f"watch_{self.model_name.lower()}"
+
+    def _locate(self, cursor: Any, app_label: str, state: ProjectState, columns: Sequence[str]) -> Installation:
+        capture = capture_of(state.apps.get_model(app_label, self.model_name), columns)
+        if len(capture.columns) > COLUMNS_MAX:
+            raise DeclarationError(f"{self.model_name}: {len(capture.columns)} columns, at most {COLUMNS_MAX} are captured")
+        installation = locate(cursor, self.stream, capture)
+        if installation is None:
+            raise DeclarationError(
+                f"{capture.table!r} or 'realtime_inbox' does not exist: "
+                f"let the migration depend on ('realtime', '0001_initial') and on the table's"
+            )
+        return installation
+
+    def _install(
+        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, state: ProjectState, columns: Sequence[str]
+    ) -> None:
+        with schema_editor.connection.cursor() as cursor:
+            installation = self._locate(cursor, app_label, state, columns)
+            cursor.execute(f"LOCK TABLE {installation.table} IN SHARE ROW EXCLUSIVE MODE")
+            cursor.execute("SELECT to_regprocedure(%s) IS NOT NULL", [f"{installation.function}()"])
+            seen = cursor.fetchone()[0] or _has_rows(cursor, installation.table)
+            cursor.execute(installation.create_function())
+            cursor.execute(f"REVOKE ALL ON FUNCTION {installation.function}() FROM PUBLIC")
+            for relation in relations_of(cursor, installation):
+                for statement in installation.create_triggers(relation):
+                    cursor.execute(statement)
+            cursor.execute(ADD_STREAM, [self.stream, uuid4().hex])
+            if seen:
+                cursor.execute(ADD_RESET, [self.stream, installation.capture.kind, installation.capture.version])
+
+
+def _has_rows(cursor: Any, table: str) -> bool:
+    cursor.execute(f"SELECT EXISTS (SELECT FROM {table})")
+    return bool(cursor.fetchone()[0])

@@ -1,0 +1,14 @@
+"""The engine as an installable Django app."""
+
+from django.apps import AppConfig
+
+
+class RealtimeConfig(AppConfig):
+    """Change log, relay and hub. Has no models: its tables are made by its migrations and read by its adapters."""
+
+    name = "realtime"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Register the system checks."""
+        from realtime import checks  # noqa: F401
