@@ -1,5 +1,7 @@
 """The orders app."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
@@ -8,3 +10,7 @@ class OrdersConfig(AppConfig):
 
     name = "core.orders"
     label = "orders"
+
+    def ready(self) -> None:
+        """Declare what is live."""
+        import_module("core.orders.topics")

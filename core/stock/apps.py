@@ -1,5 +1,7 @@
 """The stock app."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
@@ -8,3 +10,7 @@ class StockConfig(AppConfig):
 
     name = "core.stock"
     label = "stock"
+
+    def ready(self) -> None:
+        """Declare what is live."""
+        import_module("core.stock.topics")

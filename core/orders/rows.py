@@ -1,0 +1,48 @@
+"""What is shown of the orders' rows. A change of this module gives clients new snapshots."""
+
+from typing import Any
+
+from realtime import Row
+
+
+def order_row(row: Row) -> dict[str, Any]:
+    """An order without its lines; times are RFC 3339 in UTC or null."""
+    return {
+        "id": row["id"],
+        "number": row["number"],
+        "status": row["status"],
+        "customer_id": row["customer_id"],
+        "customer_name": row["customer_name"],
+        "total": row["total"],
+        "currency": row["currency"],
+        "placed_at": row["placed_at"],
+        "updated_at": row["updated_at"],
+        "promised_at": row["promised_at"],
+        "archived": row["archived"],
+    }
+
+
+def line_row(row: Row) -> dict[str, Any]:
+    """A line of an order, quantity in kg; where it is picked is the seller's business."""
+    return {
+        "id": row["id"],
+        "order_id": row["order_id"],
+        "position": row["position"],
+        "material_name": row["material_name"],
+        "material_slug": row["material_slug"],
+        "quantity_kg": row["quantity_kg"],
+        "unit_price": row["unit_price"],
+        "total": row["total"],
+    }
+
+
+def event_row(row: Row) -> dict[str, Any]:
+    """Something that happened to an order: `kind` is the status that was reached, or another word for it."""
+    return {
+        "id": row["id"],
+        "order_id": row["order_id"],
+        "kind": row["kind"],
+        "message": row["message"],
+        "actor": row["actor"],
+        "at": row["at"],
+    }

@@ -1,0 +1,26 @@
+"""What is shown of the stock's rows. A change of this module gives clients new snapshots."""
+
+from typing import Any
+
+from realtime import Row
+
+
+def warehouse_row(row: Row) -> dict[str, Any]:
+    """A warehouse."""
+    return {"id": row["id"], "code": row["code"], "name": row["name"], "city": row["city"]}
+
+
+def stock_row(row: Row) -> dict[str, Any]:
+    """A stock level in kg; `available` is what may still be promised, `low` that it is time to reorder."""
+    available = row["on_hand"] - row["reserved"]
+    return {
+        "id": row["id"],
+        "material_id": row["material_id"],
+        "warehouse_id": row["warehouse_id"],
+        "on_hand": row["on_hand"],
+        "reserved": row["reserved"],
+        "available": available,
+        "reorder_below": row["reorder_below"],
+        "low": available < row["reorder_below"],
+        "updated_at": row["updated_at"],
+    }

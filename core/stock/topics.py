@@ -1,0 +1,60 @@
+"""What is live of the catalogue and the stock: the stream `inventory`, and its topics."""
+
+from typing import Any
+
+from core.accounts.policies import is_staff
+from core.catalogue.models import Material
+from core.catalogue.rows import material_row
+from core.stock.models import StockLevel, Warehouse
+from core.stock.rows import stock_row, warehouse_row
+from realtime import Rows, Stream, Watch, anyone
+
+# Each list is the one of the table's WatchTable in a migration; a system check compares them.
+MATERIAL = [
+    "id", "slug", "name", "category", "form", "grade", "price_per_kg", "currency", "density_kg_per_m3", "archived",
+]  # fmt: skip
+WAREHOUSE = ["id", "code", "name", "city"]
+STOCK_LEVEL = ["id", "material", "warehouse", "on_hand", "reserved", "reorder_below", "updated_at"]
+
+inventory = Stream(
+    "inventory",
+    watch=[
+        Watch(Material, columns=MATERIAL),
+        Watch(Warehouse, columns=WAREHOUSE),
+        Watch(StockLevel, columns=STOCK_LEVEL),
+    ],
+)
+
+
+@inventory.topic("materials", policy=anyone)
+def materials(user: Any) -> list[Rows]:
+    """Everything that is for sale."""
+    return [Rows(Material, where={"archived": False}, project=material_row)]
+
+
+@inventory.topic("materials/<slug:slug>", policy=anyone)
+def material(user: Any, slug: str) -> list[Rows]:
+    """One material, also when it is no longer for sale."""
+    Material.objects.only("pk").get(slug=slug)
+    return [Rows(Material, where={"slug": slug}, project=material_row)]
+
+
+@inventory.topic("stock", policy=is_staff)
+def stock(user: Any) -> list[Rows]:
+    """All stock, with the materials and warehouses that it names."""
+    return [
+        Rows(StockLevel, project=stock_row),
+        Rows(Material, project=material_row),
+        Rows(Warehouse, project=warehouse_row),
+    ]
+
+
+@inventory.topic("stock/<code:warehouse>", policy=is_staff)
+def stock_of_warehouse(user: Any, warehouse: str) -> list[Rows]:
+    """The stock of one warehouse, with the materials that it names."""
+    found = Warehouse.objects.only("pk").get(code=warehouse)
+    return [
+        Rows(StockLevel, where={"warehouse": found.pk}, project=stock_row),
+        Rows(Material, project=material_row),
+        Rows(Warehouse, where={"id": found.pk}, project=warehouse_row),
+    ]
