@@ -1,0 +1,107 @@
+"""The stage of a benchmark: private servers with demo data, and the processes under measurement."""
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+
+from core.demo.embedded import PostgresServer, ValkeyServer
+from core.demo.embedded.folders import free_port
+from tests.support.processes import Process, environment, manage
+
+DURABLE = {"fsync": "on", "synchronous_commit": "on", "max_wal_size": "8GB", "shared_buffers": "512MB"}
+"""As in production: what is measured includes the write to the disk."""
+
+
+@dataclass
+class Stage:
+    """Private PostgreSQL and Valkey, migrated and with demo data; what it starts ends with it."""
+
+    folder: Path
+    postgres: PostgresServer
+    valkey: ValkeyServer
+    processes: list[Process] = field(default_factory=list)
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What processes of the product are told."""
+        return {
+            "DATABASE_URL": self.postgres.url("bench"),
+            "REDIS_URL": self.valkey.url(),
+            "DEMO": "1",
+            "LOG_LEVEL": "WARNING",
+        }
+
+    def connect(self) -> "psycopg.Connection[tuple[object, ...]]":
+        """Return a new connection in autocommit mode."""
+        return psycopg.connect(self.postgres.url("bench"), autocommit=True)
+
+    def start(self, *argv: str, ready: str = "", **variables: str) -> Process:
+        """Start a process, and wait for a line of its output when `ready` is given."""
+        log = self.folder / f"process-{len(self.processes)}.log"
+        process = Process(list(argv), env=environment(**{**self.variables, **variables}), log=log)
+        self.processes.append(process)
+        if ready:
+            process.wait_for(ready, 30)
+        return process
+
+    def run(self, *arguments: str) -> None:
+        """Run a management command to its end."""
+        process = self.start(*manage(*arguments))
+        if code := process.wait(120):
+            raise SystemExit(f"bench: {' '.join(arguments)} ended with {code}:\n{process.output}")
+
+    def relay(self) -> Process:
+        """Start a relay."""
+        return self.start(*manage("relay"))
+
+    def server(self) -> int:
+        """Start a server and return its port once it takes connections."""
+        port = free_port()
+        self.start(*manage("serve", "--host", "127.0.0.1", "--port", str(port)), ready="Tideline on http")
+        return port
+
+    def naive_server(self) -> int:
+        """Start the naive application on plain Daphne and return its port."""
+        port = free_port()
+        self.start(
+            sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(port), "bench.naive.asgi:application",
+            ready="Listening on TCP", DJANGO_SETTINGS_MODULE="bench.naive.settings",
+        )  # fmt: skip
+        return port
+
+
+@contextmanager
+def stage() -> Iterator[Stage]:
+    """Yield a stage with demo data loaded, and take it down."""
+    folder = Path(tempfile.mkdtemp(prefix="tideline-bench-"))
+    postgres, valkey = PostgresServer(folder / "postgres", settings=DURABLE), ValkeyServer(folder / "valkey")
+    it = Stage(folder, postgres, valkey)
+    try:
+        postgres.start()
+        valkey.start()
+        with psycopg.connect(postgres.url(), autocommit=True) as connection:
+            connection.execute("CREATE DATABASE bench")
+        it.run("migrate", "--verbosity", "0")
+        it.run("seed")
+        yield it
+    finally:
+        for process in reversed(it.processes):
+            process.clean_up()
+        valkey.kill()
+        postgres.kill()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def use_django(it: Stage, settings: str) -> None:
+    """Set Django up in this process on the stage's servers; once for a process."""
+    import django
+
+    os.environ.update(it.variables, DJANGO_SETTINGS_MODULE=settings)
+    django.setup()
