@@ -37,7 +37,8 @@ def conninfo_of(alias: str, application_name: str) -> str:
 
 def _options(given: Mapping[str, Any]) -> str:
     """Return command-line options that pin the session's settings, after the deployment's own."""
-    pinned = [f"-c {name}={value.replace(' ', chr(92) + ' ')}" for name, value in PINNED.items()]
+    settings = {**PINNED, "jit": "off"}
+    pinned = [f"-c {name}={value.replace(' ', chr(92) + ' ')}" for name, value in settings.items()]
     return " ".join([given.get("options") or "", *pinned]).strip()
 
 
