@@ -68,7 +68,7 @@ session_held = _counter(
 session_overflows = _counter("session_overflows", "Times so much was remembered that a snapshot became due instead.")
 session_snapshots = _counter("session_snapshots", "Snapshots sent, by reason (reply, push).", "reason")
 session_resumes = _counter("session_resumes", "Cursors resumed.")
-session_revocations = _counter("session_revocations", "Subscriptions ended because a right was lost.")
+session_endings = _counter("session_endings", "Subscriptions ended unasked, by code (revoked or an error's).", "code")
 
 # Identity and topic resolution.
 identity_checks = _counter("identity_checks", "Batched identity checks, by outcome (ok, failed).", "outcome")

@@ -71,9 +71,11 @@ def change_frames(topic: bytes, position: int, parts: Sequence[bytes]) -> list[b
     return [changes(topic, position, body, last=index == final) for index, body in enumerate(parts)]
 
 
-def unsubscribed(topic: bytes, *, reply_to: bytes | None = None, code: str | None = None) -> bytes:
+def unsubscribed(topic: bytes, *, reply_to: bytes | None = None, code: str | None = None, retry: bool = False) -> bytes:
     """Compose the end of a subscription: the answer to a command (`reply_to`), or a push that says why (`code`)."""
     reason = b',"code":%b' % _encode(code) if code is not None else b""
+    if retry:
+        reason += b',"retry":true'
     return b'{"type":"unsubscribed","topic":%b%b%b}' % (topic, _id(reply_to), reason)
 
 
