@@ -5,6 +5,9 @@ from django.http import HttpRequest
 
 from core.orders.models import Order, OrderEvent, OrderLine
 
+PLACED = ("position", "material", "warehouse", "quantity_kg", "unit_price", "total")
+"""What a line was placed with, and keeps."""
+
 
 class LineInline(admin.TabularInline):
     """The lines of an order, as they were placed."""
@@ -12,10 +15,10 @@ class LineInline(admin.TabularInline):
     model = OrderLine
     extra = 0
     can_delete = False
-    fields = ["position", "material", "warehouse", "quantity_kg", "unit_price", "total"]
-    readonly_fields = fields
+    fields = PLACED
+    readonly_fields = PLACED
 
-    def has_add_permission(self, request: HttpRequest, obj: Order | None = None) -> bool:  # noqa: ARG002
+    def has_add_permission(self, request: HttpRequest, obj: Order | None = None) -> bool:
         """Keep lines to what was reserved when the order was placed."""
         return False
 
@@ -28,7 +31,7 @@ class EventInline(admin.TabularInline):
     can_delete = False
     fields = ["kind", "message", "actor", "at"]
 
-    def has_change_permission(self, request: HttpRequest, obj: Order | None = None) -> bool:  # noqa: ARG002
+    def has_change_permission(self, request: HttpRequest, obj: Order | None = None) -> bool:
         """Keep what has happened."""
         return False
 
@@ -52,7 +55,7 @@ class OrderLineAdmin(admin.ModelAdmin):
     list_display = ["order", "position", "material_name", "quantity_kg", "unit_price", "total"]
     list_select_related = ["order"]
     search_fields = ["order__number", "material_name"]
-    readonly_fields = ["order", "position", "material", "warehouse", "quantity_kg", "unit_price", "total"]
+    readonly_fields = ("order", *PLACED)
 
 
 @admin.register(OrderEvent)
