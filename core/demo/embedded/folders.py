@@ -5,6 +5,9 @@ import secrets
 import socket
 from pathlib import Path
 
+LOG_BYTES = 64 * 1024
+"""How much of a log's end is looked at."""
+
 
 def private_folder(path: Path) -> Path:
     """Create a folder that only its owner can enter, and return it."""
@@ -44,14 +47,19 @@ def listening(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+def size_of(log: Path) -> int:
+    """Return the size of a log in bytes; 0 when there is none."""
+    return log.stat().st_size if log.exists() else 0
+
+
 def reason_in(log: Path, *, since: int = 0) -> str:
-    """Return the line of a log that says best why a server stopped, from the byte `since` on."""
-    if not log.exists():
+    """Return the line of a log that says best why a program ended, from the byte `since` on."""
+    if size_of(log) <= since:
         return "it said nothing"
     with log.open("rb") as file:
-        file.seek(since)
+        file.seek(max(since, size_of(log) - LOG_BYTES))
         lines = [line.strip() for line in file.read().decode(errors="replace").splitlines() if line.strip()]
-    for word in ("No space left", "PANIC", "FATAL", "error:", "Address already in use", "ERROR"):
+    for word in ("No space left", "PANIC", "FATAL", "error:", "Address already in use"):
         for line in reversed(lines):
             if word in line:
                 return line

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from core.demo.embedded import children
 from core.demo.embedded.binaries import postgres_folder
 from core.demo.embedded.errors import EmbeddedError
-from core.demo.embedded.folders import free_port, private_folder, reason_in, secret
+from core.demo.embedded.folders import free_port, private_folder, reason_in, secret, size_of
 
 USER = "tideline"
 START_SECONDS = 60.0
@@ -69,7 +69,7 @@ class PostgresServer:
         self._end_leftover()
         if self.port is None:
             self.port = free_port()
-        since = self.log.stat().st_size if self.log.exists() else 0
+        since = size_of(self.log)
         options = [f"--{name}={value}" for name, value in {**self.settings, "port": str(self.port)}.items()]
         self.process = children.spawn(
             [binaries / "postgres", "-D", self.data, *options],

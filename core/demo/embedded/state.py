@@ -7,6 +7,7 @@ of a run that is gone is therefore known to be stale.
 import fcntl
 import json
 import os
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -56,15 +57,15 @@ class RunLock:
         """Take the lock, or raise EmbeddedError that names the run that holds it."""
         private_folder(self.folder)
         file = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.read(file, 20).decode().strip()
-            os.close(file)
-            raise EmbeddedError(
-                f"another run (process {holder or 'unknown'}) uses {self.folder}: "
-                "stop it, or choose another TIDELINE_HOME"
-            ) from None
+        deadline = time.monotonic() + 1  # whoever reads the state holds the lock for a moment
+        while not _locked(file, fcntl.LOCK_EX):
+            if time.monotonic() > deadline:
+                holder = os.read(file, 20).decode().strip() or "unknown"
+                os.close(file)
+                raise EmbeddedError(
+                    f"another run (process {holder}) uses {self.folder}: stop it, or choose another TIDELINE_HOME"
+                )
+            time.sleep(0.05)
         os.ftruncate(file, 0)
         os.write(file, f"{os.getpid()}\n".encode())
         self._file = file
@@ -84,10 +85,14 @@ def held(folder: Path) -> bool:
         file = os.open(folder / "lock", os.O_RDWR | os.O_CLOEXEC)
     except OSError:
         return False
+    free = _locked(file, fcntl.LOCK_SH)
+    os.close(file)
+    return not free
+
+
+def _locked(file: int, kind: int) -> bool:
     try:
-        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
     except BlockingIOError:
-        return True
-    finally:
-        os.close(file)
-    return False
+        return False
+    return True

@@ -10,7 +10,7 @@ from pathlib import Path
 from core.demo.embedded import children
 from core.demo.embedded.binaries import valkey_binary
 from core.demo.embedded.errors import EmbeddedError
-from core.demo.embedded.folders import free_port, private_folder, reason_in, secret
+from core.demo.embedded.folders import free_port, private_folder, reason_in, secret, size_of
 
 START_SECONDS = 15.0
 
@@ -48,7 +48,7 @@ class ValkeyServer:
             *("bind 127.0.0.1", f"port {self.port}", f"requirepass {self.password}"),
             *('save ""', "appendonly no", "daemonize no", "databases 64"),
         ]
-        since = self.log.stat().st_size if self.log.exists() else 0
+        since = size_of(self.log)
         self.process = children.spawn(
             [binary, "-"],  # the settings come by standard input: arguments can be read by anyone
             folder=self.folder,

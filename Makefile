@@ -1,0 +1,51 @@
+# Everything a newcomer needs: `make run` and `make test`. Needs Python 3.11 or later, and make.
+
+PORT ?= 8000
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
+  $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+UV_VERSION := 0.13.8
+READY := .venv/.ready
+
+.PHONY: run test check bench urls psql browser
+
+## Everything on one machine, with demo data and live trade: http://127.0.0.1:8000/
+run: $(READY)
+	@exec $(BIN)/python -m core.demo.run --port $(PORT) --with-parent
+
+## All checks and all tests, with all that they need.
+test: check browser
+	@$(BIN)/python -m pytest $(ARGS)
+
+## Lint, format, types, floors, migrations, system checks.
+check: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m tests.support.checking
+
+## What it measures, beside the naive way; OUT=file.json keeps the rows.
+bench: $(READY)
+	@OUT=$(OUT) $(BIN)/python -m bench $(ARGS)
+
+## DATABASE_URL and REDIS_URL of what is running.
+urls: $(READY)
+	@$(BIN)/python -m core.demo.addresses urls
+
+## A prompt on the running database.
+psql: $(READY)
+	@$(BIN)/python -m core.demo.addresses psql
+
+browser: $(READY)
+	@$(BIN)/python -m tests.support.chromium
+
+$(READY): uv.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "tideline: Python 3.11 or later is needed: install it, or name it with PYTHON=…" >&2; exit 1; }
+	@echo "tideline: making the environment in .venv (about half a minute) …" >&2
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || \
+	  { rm -rf .venv; echo "tideline: Python's venv module does not work here: on Debian install python3-venv" >&2; exit 1; }
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv sync --frozen --inexact --quiet --python $(BIN)/python
+	@touch $@
+	@echo "tideline: the environment is ready" >&2
