@@ -7,17 +7,44 @@ here, from `realtime.views`, and in migrations from `realtime.adapters.capture`;
 Each floor imports only those below it: drivers → adapters → declarations → pure.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from realtime.declare import Derived, Rows, Stream, Watch, anyone
-from realtime.errors import BadParameter
+from realtime.drivers.access import Identity, IdentityProvider
+from realtime.drivers.transport import SendTransport
+from realtime.errors import BadParameter, LogUnavailable, Unavailable
 from realtime.pure.changes import Row, RowKey
+from realtime.pure.frames import SUBPROTOCOL
+from realtime.server.extension import EXTENSION, Transport
+
+if TYPE_CHECKING:
+    from realtime.drivers.sessions import sessions
 
 __all__ = [
+    "EXTENSION",
+    "SUBPROTOCOL",
     "BadParameter",
     "Derived",
+    "Identity",
+    "IdentityProvider",
+    "LogUnavailable",
     "Row",
     "RowKey",
     "Rows",
+    "SendTransport",
     "Stream",
+    "Transport",
+    "Unavailable",
     "Watch",
     "anyone",
+    "sessions",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what only a server needs when it is asked for: it brings the hub and the clients of both servers."""
+    if name == "sessions":
+        from realtime.drivers.sessions import sessions  # noqa: PLC0415
+
+        return sessions
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

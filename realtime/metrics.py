@@ -4,6 +4,8 @@ Names begin with `realtime_`, durations end in `_seconds`, sizes in `_bytes`, co
 values of a closed set only: stream names, protocol codes, the reasons named in the comments.
 """
 
+from collections.abc import Callable, Mapping
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 registry = CollectorRegistry()
@@ -77,3 +79,15 @@ identity_seconds = Histogram(
     "realtime_identity_check_seconds", "Duration of one batched identity check.", registry=registry
 )
 resolutions = _counter("resolutions", "Topic resolutions, by outcome (ok, refused, failed, shared).", "outcome")
+
+SESSION_TALLY: Mapping[str, Callable[[str, int], None]] = {
+    "command": lambda label, times: session_commands.labels(label).inc(times),
+    "error": lambda label, times: session_errors.labels(label).inc(times),
+    "close": lambda label, times: session_closes.labels(label).inc(times),
+    "held": lambda label, times: session_held.labels(label).inc(times),
+    "overflow": lambda _, times: session_overflows.inc(times),
+    "snapshot": lambda label, times: session_snapshots.labels(label).inc(times),
+    "resume": lambda _, times: session_resumes.inc(times),
+    "ended": lambda label, times: session_endings.labels(label).inc(times),
+}
+"""Where each name that sessions tally is counted."""

@@ -1,0 +1,14 @@
+"""The ASGI application: pages and probes over HTTP, sessions over WebSocket."""
+
+import os
+
+from channels.routing import ProtocolTypeRouter
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "core.settings")
+
+pages = get_asgi_application()
+
+from consumers.routing import websockets  # noqa: E402 (needs Django set up)
+
+application = ProtocolTypeRouter({"http": pages, "websocket": websockets})

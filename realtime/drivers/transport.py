@@ -1,0 +1,93 @@
+"""The transport of a session on an ASGI server that offers none: frames go through `send`, in order.
+
+Where `send` waits for the client (uvicorn does), congestion is seen as queued bytes. Where it never waits
+(plain Daphne), every client looks like one that keeps up, and memory is not bounded (P6).
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from realtime.server.extension import CONGESTED_BYTES
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+class SendTransport:
+    """A `Transport` over ASGI's `send`. `run` is to be kept as a task while the socket is open."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._queue: deque[dict[str, Any]] = deque()
+        self._wanted = asyncio.Event()
+        self._queued_bytes = 0
+        self._drained_bytes = 0
+        self._pongs = 0
+        self._congested = False
+        self._closing = False
+        self._callbacks: list[Callable[[], None]] = []
+
+    def write(self, payload: bytes) -> None:
+        """Queue one text frame."""
+        if self._closing:
+            return
+        self._queued_bytes += len(payload)
+        self._congested = self._congested or self._queued_bytes > CONGESTED_BYTES
+        self._put({"type": "websocket.send", "text": payload.decode()})
+
+    @property
+    def congested(self) -> bool:
+        """Tell whether too much was queued and has not been sent since."""
+        return self._congested
+
+    def on_drain(self, callback: Callable[[], None]) -> None:
+        """Have `callback` called when the queue has been sent."""
+        self._callbacks.append(callback)
+
+    def drained_bytes(self) -> int:
+        """Return how many bytes `send` has taken."""
+        return self._drained_bytes
+
+    def ping(self) -> None:
+        """Leave pings to the server, which alone can send them: count this one as answered."""
+        self._pongs += 1
+
+    def pongs(self) -> int:
+        """Return how many pings were asked for."""
+        return self._pongs
+
+    def close(self, code: int, reason: str = "") -> None:
+        """Close once all that is queued has been sent."""
+        if not self._closing:
+            self._put({"type": "websocket.close", "code": code, "reason": reason})
+            self._closing = True
+
+    def abort(self) -> None:
+        """Forget what is queued and close."""
+        self._queue.clear()
+        self.close(1000)
+
+    async def run(self) -> None:
+        """Send what is queued, until the close."""
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            while self._queue:
+                message = self._queue.popleft()
+                await self._send(message)
+                if message["type"] == "websocket.close":
+                    return
+                self._sent(len(message["text"].encode()))
+
+    def _put(self, message: dict[str, Any]) -> None:
+        self._queue.append(message)
+        self._wanted.set()
+
+    def _sent(self, size: int) -> None:
+        self._queued_bytes -= size
+        self._drained_bytes += size
+        if self._congested and not self._queue:
+            self._congested = False
+            for callback in self._callbacks:
+                callback()
