@@ -2,6 +2,8 @@
 
 from django.apps import AppConfig
 
+from realtime import checks
+
 
 class RealtimeConfig(AppConfig):
     """Change log, relay and hub. Has no models: its tables are made by its migrations and read by its adapters."""
@@ -11,4 +13,4 @@ class RealtimeConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the system checks."""
-        from realtime import checks  # noqa: F401
+        checks.register_all()

@@ -75,7 +75,7 @@ def capture_of(model: type[models.Model], columns: Sequence[str]) -> Capture:
     if key is None:
         raise DeclarationError(f"{model.__name__} has no primary key")
     chosen = [column_of(model, name) for name in columns]
-    names = [column.column for column in chosen]
+    names = [str(column.column) for column in chosen]
     if key.column not in names:
         raise DeclarationError(f"{model.__name__}: the columns must include the primary key {key.name!r}")
     if len(set(names)) != len(names):
@@ -84,7 +84,7 @@ def capture_of(model: type[models.Model], columns: Sequence[str]) -> Capture:
     return Capture(
         kind=str(model._meta.model_name),
         table=model._meta.db_table,
-        key=key.column,
+        key=str(key.column),
         columns=tuple(names),
         types=types,
     )

@@ -8,7 +8,8 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
-from channels.layers import get_channel_layer
+import structlog
+from channels.layers import get_channel_layer  # type: ignore[import-untyped]
 
 from realtime.conf import RealtimeSettings
 from realtime.errors import BusUnavailable
@@ -17,6 +18,8 @@ ANSWER_SECONDS = 2.0
 """How long Redis may take to take a message. A vanished host gives no answer at all."""
 
 MESSAGE_TYPE = "realtime.batch"
+
+logger = structlog.get_logger("realtime.bus")
 
 
 class Bus:
@@ -78,8 +81,8 @@ class Bus:
             async with asyncio.timeout(ANSWER_SECONDS):
                 for stream in groups:
                     await self._layer.group_discard(self.group(stream), channel)
-        except Exception:  # Redis may be gone, and so may its knowledge of the channel: there is nothing to leave.
-            return
+        except Exception as error:  # noqa: BLE001 - Redis may be gone: then there is nothing to leave
+            logger.info("bus_left_unanswered", error=repr(error))
 
     async def _send(self, group: str, message: dict[str, Any]) -> None:
         try:

@@ -87,30 +87,39 @@ class Installation:
         return {"search_path": "pg_catalog, pg_temp", "enable_seqscan": "off", **PINNED}
 
     def body(self) -> str:
-        """Return the source of the trigger function."""
+        """Return the source of the trigger function. Every name and value in it is quoted (hence the noqa)."""
         capture, key = self.capture, name_of(self.capture.key)
-        current = f"(SELECT {image_of(capture, 't')} FROM {self.table} t WHERE t.{key} = r.{key})"
-        insert = f"INSERT INTO {name_of(self.inbox_schema, 'realtime_inbox')} (stream, kind, key, version, reset, new, old)"
-        words = ", ".join(text_of(word) for word in (self.stream, capture.kind))
-        tail = f"{text_of(capture.version)}, false"
-        left = f"SELECT {key_of(capture, 'r')} AS key, {current} AS new, {image_of(capture, 'r')} AS old FROM old_rows r"
-        came = f"SELECT {key_of(capture, 'r')} AS key, {current} AS new, NULL::text AS old FROM"
-        log = f"{insert}\n        SELECT {words}, c.key, {tail}, c.new, c.old FROM"
+        words = f"{text_of(self.stream)}, {text_of(capture.kind)}"
+        version = text_of(capture.version)
+        row_key, old = key_of(capture, "r"), image_of(capture, "r")
+        new = f"(SELECT {image_of(capture, 't')} FROM {self.table} t WHERE t.{key} = r.{key})"  # noqa: S608
+        insert = (
+            f"INSERT INTO {name_of(self.inbox_schema, 'realtime_inbox')}\n"
+            f"            (stream, kind, key, version, reset, new, old)"
+        )
+        log = f"{insert}\n        SELECT {words}, c.key, {version}, false, c.new, c.old FROM"
+        was = f"SELECT {row_key} AS key, {new} AS new, {old} AS old FROM old_rows r OFFSET 0"  # noqa: S608
+        came = f"SELECT {row_key} AS key, {new} AS new, NULL::text AS old FROM {{rows}} r OFFSET 0"  # noqa: S608
+        keys_that_came = f"(SELECT {key} FROM new_rows EXCEPT SELECT {key} FROM old_rows)"  # noqa: S608
         return f"""
 BEGIN
     IF TG_OP = 'UPDATE' THEN
         {log} (
-            ({left} OFFSET 0)
+            ({was})
             UNION ALL
-            ({came} (SELECT {key} FROM new_rows EXCEPT SELECT {key} FROM old_rows) r OFFSET 0)
+            ({came.replace("{rows}", keys_that_came)})
         ) c WHERE c.new IS DISTINCT FROM c.old;
     ELSIF TG_OP = 'INSERT' THEN
-        {log} ({came} new_rows r OFFSET 0) c WHERE c.new IS NOT NULL;
+        {log} (
+            {came.replace("{rows}", "new_rows")}
+        ) c WHERE c.new IS NOT NULL;
     ELSIF TG_OP = 'DELETE' THEN
-        {log} ({left} OFFSET 0) c WHERE c.new IS DISTINCT FROM c.old;
+        {log} (
+            {was}
+        ) c WHERE c.new IS DISTINCT FROM c.old;
     ELSE
         {insert}
-        VALUES ({words}, '', {text_of(capture.version)}, true, NULL, NULL);
+        VALUES ({words}, '', {version}, true, NULL, NULL);
     END IF;
     RETURN NULL;
 END
@@ -126,12 +135,12 @@ END
 
     def create_triggers(self, relation: str) -> list[str]:
         """Return the statements that put the four triggers on a relation (the table or a partition of it)."""
+        calls = f"FOR EACH STATEMENT EXECUTE FUNCTION {self.function}()"
         statements = []
         for name, event in TRIGGERS.items():
             statements += [
                 f"DROP TRIGGER IF EXISTS {name} ON {relation}",
-                f"CREATE TRIGGER {name} {event.format(table=relation)} "
-                f"FOR EACH STATEMENT EXECUTE FUNCTION {self.function}()",
+                f"CREATE TRIGGER {name} {event.format(table=relation)} {calls}",
                 f"ALTER TABLE {relation} ENABLE ALWAYS TRIGGER {name}",
             ]
         return statements
@@ -192,7 +201,7 @@ class WatchTable(Operation):
 
     `columns` are names of fields as in `Watch`. Running it again with other columns replaces the capture and
     records a reset, after which every view of the table is read anew; so does running it with the same ones,
-    which is how a migration ends that changed the table's values by DDL or attached partitions. `was` are the columns
+    which is how a migration ends that changed values by DDL or attached partitions. `was` are the columns
     before this migration, to which its reversal returns (None: the table was not watched).
     """
 
@@ -244,7 +253,7 @@ class WatchTable(Operation):
     def _locate(self, cursor: Any, app_label: str, state: ProjectState, columns: Sequence[str]) -> Installation:
         capture = capture_of(state.apps.get_model(app_label, self.model_name), columns)
         if len(capture.columns) > COLUMNS_MAX:
-            raise DeclarationError(f"{self.model_name}: {len(capture.columns)} columns, at most {COLUMNS_MAX} are captured")
+            raise DeclarationError(f"{self.model_name}: at most {COLUMNS_MAX} columns, not {len(capture.columns)}")
         installation = locate(cursor, self.stream, capture)
         if installation is None:
             raise DeclarationError(
@@ -272,5 +281,5 @@ class WatchTable(Operation):
 
 
 def _has_rows(cursor: Any, table: str) -> bool:
-    cursor.execute(f"SELECT EXISTS (SELECT FROM {table})")
+    cursor.execute(f"SELECT EXISTS (SELECT FROM {table})")  # noqa: S608 - the name is quoted
     return bool(cursor.fetchone()[0])

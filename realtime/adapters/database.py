@@ -15,7 +15,7 @@ PINNED: Mapping[str, str] = {
 }
 """What an image may depend on besides the row: the same for triggers and for snapshots, whatever a writer has set."""
 
-KEEPALIVE: Mapping[str, int] = {
+KEEPALIVE: Mapping[str, Any] = {
     "connect_timeout": 5,
     "keepalives_idle": 5,
     "keepalives_interval": 2,
@@ -25,14 +25,19 @@ KEEPALIVE: Mapping[str, int] = {
 """A vanished host is noticed within about 12 seconds; PostgreSQL's own default is over two hours."""
 
 
+PARAMETERS = (
+    *("host", "port", "dbname", "user", "password", "service", "passfile"),
+    *("sslmode", "sslrootcert", "sslcert", "sslkey"),
+)
+"""What is taken over from Django's connection."""
+
+
 def conninfo_of(alias: str, application_name: str) -> str:
     """Return libpq parameters for the engine's own connections to a Django database, the primary only."""
     given = connections[alias].get_connection_params()
-    names = ("host", "port", "dbname", "user", "password", "service", "passfile", "sslmode", "sslrootcert", "sslcert", "sslkey")
-    chosen: dict[str, Any] = {name: given[name] for name in names if given.get(name)}
-    return make_conninfo(
-        **chosen, **KEEPALIVE, application_name=application_name, target_session_attrs="read-write", options=_options(given)
-    )
+    chosen: dict[str, Any] = {name: given[name] for name in PARAMETERS if given.get(name)}
+    chosen["options"] = _options(given)
+    return make_conninfo(**chosen, **KEEPALIVE, application_name=application_name, target_session_attrs="read-write")
 
 
 def _options(given: Mapping[str, Any]) -> str:

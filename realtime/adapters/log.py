@@ -32,7 +32,7 @@ STATEMENT_MILLISECONDS = 10_000
 LOCK_MILLISECONDS = 3_000
 SNAPSHOT_CONNECTIONS = 4
 PENDING_MAX = 200_000
-"""With more changes waiting for a position, the relay is down or far behind: a snapshot could not become exact in time."""
+"""With more changes waiting for a position the relay is far behind: no snapshot could become exact in time."""
 
 DECODED_AT_ONCE = 1_000
 """So many rows are decoded before other tasks of the loop get their turn."""
@@ -64,7 +64,7 @@ DOUBT = "INSERT INTO realtime_doubt (stream, epoch, position, mark) VALUES (%s, 
 
 SNAPSHOT_HEAD = "SELECT name, epoch, head, floor, mark FROM realtime_stream WHERE name = %s"
 
-SNAPSHOT_PENDING = f"SELECT id FROM realtime_inbox WHERE stream = %s LIMIT {PENDING_MAX + 1}"
+SNAPSHOT_PENDING = "SELECT id FROM realtime_inbox WHERE stream = %s LIMIT %s"
 
 
 class LogReader:
@@ -85,9 +85,7 @@ class LogReader:
             rows = await (await connection.execute(HEADS)).fetchall()
         return {row[0]: Head(*row) for row in rows}
 
-    async def read(
-        self, stream: str, epoch: str, after: int, upto: int, *, known: Mark | None, limit: int
-    ) -> LogRange:
+    async def read(self, stream: str, epoch: str, after: int, upto: int, *, known: Mark | None, limit: int) -> LogRange:
         """Return the changes (after, upto], or the first `limit` of them and the rest of the transaction there.
 
         Raises EpochChanged when the log is not the one of `epoch`, lacks positions up to `upto`, or holds
@@ -138,13 +136,15 @@ class LogReader:
             for part in selection.parts:
                 await connection.execute(f"LOCK TABLE {name_of(self._captures[part.kind].table)} IN ACCESS SHARE MODE")
             headed = await connection.execute(SNAPSHOT_HEAD, (selection.stream,))
-            waiting = await connection.execute(SNAPSHOT_PENDING, (selection.stream,))
+            waiting = await connection.execute(SNAPSHOT_PENDING, (selection.stream, PENDING_MAX + 1))
             selected = [await self._select(connection, part, max_rows) for part in selection.parts]
             await connection.execute("COMMIT")
             head, pending = await headed.fetchone(), await waiting.fetchall()
             found = [await cursor.fetchall() for cursor in selected]
-        if head is None or len(pending) > PENDING_MAX:
-            raise LogUnavailable(f"{selection.stream}: {'no such stream' if head is None else 'the relay is far behind'}")
+        if head is None:
+            raise LogUnavailable(f"the database has no stream {selection.stream!r}: apply its migrations")
+        if len(pending) > PENDING_MAX:
+            raise LogUnavailable(f"{selection.stream}: more than {PENDING_MAX} changes wait for a position")
         if (count := sum(len(rows) for rows in found)) > max_rows:
             raise SnapshotTooLarge(f"more than {max_rows} rows (at least {count}): page them over HTTP")
         rows = [row async for row in self._decode_rows(selection, found)]

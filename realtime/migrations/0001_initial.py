@@ -59,7 +59,7 @@ CREATE TABLE realtime_segment (
     after bigint NOT NULL,
     upto bigint NOT NULL
 );
-COMMENT ON TABLE realtime_segment IS 'The table realtime_log_<id> holds the positions (after, upto] of a stream and epoch.';
+COMMENT ON TABLE realtime_segment IS 'realtime_log_<id> holds the positions (after, upto] of a stream and epoch.';
 
 CREATE TABLE realtime_doubt (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
