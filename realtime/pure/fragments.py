@@ -1,6 +1,6 @@
 """Fragments: one row as it stands in a frame, encoded once and then only joined.
 
-    {"kind":"stocklevel","key":"7","row":{…}}        "row":null is a removal and carries the key alone
+{"kind":"stocklevel","key":"7","row":{…}}        "row":null is a removal and carries the key alone
 """
 
 from collections.abc import Iterable, Mapping

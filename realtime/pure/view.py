@@ -1,12 +1,4 @@
-"""A view: the rows of one selection, materialised while anyone is subscribed, and whom it serves.
-
-    READING ── snapshot read ──▶ MEETING ── all pending passed, stream arrived ──▶ LIVE
-       ▲                            │                                               │
-       └── a reset it lacks ────────┴───────── reset, new epoch, floor passed ──────┘
-
-A view is shown only while it is LIVE; it is then exact at the stream's position. What comes while it is read
-is kept and applied to the snapshot, except what the snapshot already holds.
-"""
+"""A view as its subscribers see it: the rows of one selection, exact at a position, and what it tells them."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -61,7 +53,7 @@ class Subscriber(Protocol):
 
 
 class View(Protocol):
-    """What subscribers may read. The implementation follows."""
+    """What subscribers may read; `realtime.pure.materialised` keeps it."""
 
     selection: Selection
 
