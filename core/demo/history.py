@@ -117,7 +117,7 @@ def _stock(random: Random, now: datetime) -> dict[Shelf, Stock]:
         keeping = [place for place in PLACES if not place.categories or article.category in place.categories]
         for place in random.sample(keeping, random.randint(min(2, len(keeping)), len(keeping))):
             reorder_below = Decimal(article.lot_kg) * 2
-            lots = random.uniform(0.6, 1.9) if random.random() < 0.08 else random.uniform(3, 16)
+            lots = random.uniform(0.6, 1.9) if random.random() < 0.08 else random.uniform(2.2, 9)
             on_hand = max(_weight(lots * article.lot_kg), Decimal(1))
             touched_at = now - timedelta(minutes=random.randint(3, 6 * 24 * 60))
             found[article.slug, place.code] = Stock(on_hand, reorder_below, touched_at)
