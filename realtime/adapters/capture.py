@@ -162,7 +162,7 @@ SCHEMA_OF = """
 SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_regclass(%s)
 """
 
-RELATIONS_OF = "SELECT c.relid::regclass::text, c.relid FROM pg_partition_tree(%s::regclass) c ORDER BY c.level"
+RELATIONS_OF = "SELECT c.relid::regclass::text FROM pg_partition_tree(%s::regclass) c ORDER BY c.level"
 """A table and its partitions; a table without partitions is not in its own tree."""
 
 
@@ -194,6 +194,27 @@ ON CONFLICT (name) DO NOTHING
 ADD_RESET = """
 INSERT INTO realtime_inbox (stream, kind, key, version, reset) VALUES (%s, %s, '', %s, true)
 """
+
+
+def install(cursor: Any, installation: Installation) -> None:
+    """Put the capture on its table and all partitions; record a reset where anybody can have seen the table before."""
+    capture, function = installation.capture, f"{installation.function}()"
+    cursor.execute(f"LOCK TABLE {installation.table} IN SHARE ROW EXCLUSIVE MODE")
+    cursor.execute("SELECT to_regprocedure(%s) IS NOT NULL", [function])
+    seen = cursor.fetchone()[0] or _has_rows(cursor, installation.table)
+    cursor.execute(installation.create_function())
+    cursor.execute(f"REVOKE ALL ON FUNCTION {function} FROM PUBLIC")
+    for relation in relations_of(cursor, installation):
+        for statement in installation.create_triggers(relation):
+            cursor.execute(statement)
+    cursor.execute(ADD_STREAM, [installation.stream, uuid4().hex])
+    if seen:
+        cursor.execute(ADD_RESET, [installation.stream, capture.kind, capture.version])
+
+
+def _has_rows(cursor: Any, table: str) -> bool:
+    cursor.execute(f"SELECT EXISTS (SELECT FROM {table})")  # noqa: S608 - the name is quoted
+    return bool(cursor.fetchone()[0])
 
 
 class WatchTable(Operation):
@@ -266,20 +287,4 @@ class WatchTable(Operation):
         self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, state: ProjectState, columns: Sequence[str]
     ) -> None:
         with schema_editor.connection.cursor() as cursor:
-            installation = self._locate(cursor, app_label, state, columns)
-            cursor.execute(f"LOCK TABLE {installation.table} IN SHARE ROW EXCLUSIVE MODE")
-            cursor.execute("SELECT to_regprocedure(%s) IS NOT NULL", [f"{installation.function}()"])
-            seen = cursor.fetchone()[0] or _has_rows(cursor, installation.table)
-            cursor.execute(installation.create_function())
-            cursor.execute(f"REVOKE ALL ON FUNCTION {installation.function}() FROM PUBLIC")
-            for relation in relations_of(cursor, installation):
-                for statement in installation.create_triggers(relation):
-                    cursor.execute(statement)
-            cursor.execute(ADD_STREAM, [self.stream, uuid4().hex])
-            if seen:
-                cursor.execute(ADD_RESET, [self.stream, installation.capture.kind, installation.capture.version])
-
-
-def _has_rows(cursor: Any, table: str) -> bool:
-    cursor.execute(f"SELECT EXISTS (SELECT FROM {table})")  # noqa: S608 - the name is quoted
-    return bool(cursor.fetchone()[0])
+            install(cursor, self._locate(cursor, app_label, state, columns))
