@@ -1,0 +1,103 @@
+/** What a page says about its connection: the pill in the bar, and a notice while rows are of an earlier moment. */
+
+import { ago, atClock } from "./format.js";
+import { Close } from "../../realtime/client.js";
+
+const WORDS = {
+  connecting: "Connecting",
+  live: "Live",
+  stale: "No answer",
+  reconnecting: "Reconnecting",
+  offline: "Offline",
+  refused: "Refused",
+  closed: "Ended",
+};
+/** A reconnection that takes no longer is not worth a notice. */
+const NOTICE_AFTER_MS = 700;
+
+const setText = (element, text) => {
+  if (element.textContent !== text) element.textContent = text;
+};
+
+export class ConnectionDisplay {
+  #client;
+  #subscription;
+  #pill = document.querySelector("[data-connection]");
+  #word = document.querySelector("[data-connection-word]");
+  #ago = document.querySelector("[data-connection-ago]");
+  #toast = document.querySelector("[data-toast]");
+  #retry = document.querySelector("[data-toast-retry]");
+  #signIn = document.querySelector("[data-toast-sign-in]");
+  /** @type {?number} when a change last arrived, milliseconds */ lastChange = null;
+  /** @type {?number} when the rows were last known to be right, milliseconds */ #lastLive = null;
+
+  constructor(client, subscription) {
+    this.#client = client;
+    this.#subscription = subscription;
+    client.addEventListener("state", () => this.draw());
+    this.#retry.addEventListener("click", () => client.reconnect());
+    setInterval(() => this.draw(), 1000);
+    this.draw();
+  }
+
+  /** The page's words and colours for this moment. */
+  draw() {
+    const now = Date.now();
+    const { state, code } = this.#client;
+    const behind = state === "live" && (this.#subscription.state === "loading" || this.#subscription.state === "stale");
+    const ended = ["refused", "revoked", "closed"].includes(this.#subscription.state);
+    const shown = behind ? "connecting" : state;
+    if (shown === "live") this.#lastLive = now;
+    document.body.dataset.connection = this.#pill.dataset.state = shown;
+    setText(this.#word, state === "refused" && code === Close.SIGN_IN ? "Signed out" : behind ? "Catching up" : WORDS[state]);
+    setText(this.#ago, ended ? "" : this.#age(shown, now));
+    this.#notice(shown, now);
+  }
+
+  #age(shown, now) {
+    if (shown === "live") return this.lastChange === null ? "no change yet" : `changed ${ago(this.lastChange, now)}`;
+    return this.#lastLive === null ? "" : `as of ${atClock(this.#lastLive)}`;
+  }
+
+  #notice(shown, now) {
+    const notice = now - this.#client.since < NOTICE_AFTER_MS && shown === "reconnecting" ? null : this.#wording(shown, now);
+    this.#toast.hidden = notice === null;
+    if (notice === null) {
+      if (shown === "reconnecting") setTimeout(() => this.draw(), NOTICE_AFTER_MS);
+      return;
+    }
+    const { title, text, bad = false, retry = null, signIn = false } = notice;
+    this.#toast.dataset.severity = bad ? "bad" : "warn";
+    setText(this.#toast.querySelector("[data-toast-title]"), title);
+    setText(this.#toast.querySelector("[data-toast-text]"), text);
+    this.#retry.hidden = retry === null;
+    if (retry !== null) setText(this.#retry, retry);
+    this.#signIn.hidden = !signIn;
+  }
+
+  #wording(shown, now) {
+    const asOf = this.#lastLive === null ? "" : `You see ${atClock(this.#lastLive)}.`;
+    const { retryAt, code } = this.#client;
+    const seconds = retryAt === null ? 0 : Math.ceil((retryAt - now) / 1000);
+    const again = seconds > 1 ? `Next try in ${seconds} s.` : "Trying again …";
+    switch (shown) {
+      case "stale":
+        return { title: "The server has gone quiet.", text: `${asOf} Checking …` };
+      case "reconnecting":
+        return { title: "Connection lost.", text: `${asOf} ${again}`.trim(), retry: seconds > 1 ? "Try now" : null };
+      case "offline":
+        return { title: "This device is offline.", text: `${asOf} It goes on by itself once the network is back.`.trim(), bad: true };
+      case "refused":
+        if (code === Close.SIGN_IN) return { title: "You have been signed out.", text: "", signIn: true, bad: true, retry: this.#guests() };
+        return { title: "The server turned this page away.", text: `Code ${code}.`, bad: true, retry: "Try again" };
+      case "closed":
+        return { title: "Updates have ended.", text: asOf, retry: "Start again" };
+      default:
+        return null;
+    }
+  }
+
+  #guests() {
+    return "public" in document.querySelector("main").dataset ? "Go on as a guest" : null;
+  }
+}
