@@ -98,11 +98,11 @@ class Command:
 
 @dataclass
 class Watched:
-    """A service and its recent history; `due` is when it is to be started again."""
+    """A service and its recent history: since when it runs, how often in a row it ended, when it is due again."""
 
     name: str
     service: Service
-    since: float = 0.0
+    since: float | None = None
     ends: int = 0
     due: float | None = None
 
@@ -150,7 +150,9 @@ class Supervisor:
         self.watched.clear()
 
     def _ended(self, entry: Watched, now: float, reason: str) -> None:
-        entry.ends = 1 if entry.since and now - entry.since > STEADY_SECONDS else entry.ends + 1
+        steady = entry.since is not None and now - entry.since > STEADY_SECONDS
+        entry.since = None
+        entry.ends = 1 if steady else entry.ends + 1
         wait = BACKOFF_SECONDS[min(entry.ends, len(BACKOFF_SECONDS)) - 1]
         entry.due = now + wait
         self.say(f"{entry.name} ended: {reason}; starting it again in {wait} s (log: {entry.service.log})")
