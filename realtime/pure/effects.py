@@ -91,10 +91,11 @@ class Gather:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """Add to a metric of the hub; `label` is its outcome, reason or source."""
+    """Add to a metric of the hub; `label` is its outcome, reason or source, where it has one."""
 
+    stream: str
     metric: Literal["batches", "changes", "heals", "resets", "resumes", "failures"]
-    label: str
+    label: str = ""
     amount: int = 1
 
 

@@ -91,7 +91,7 @@ class Feed:
         for view, waiter in self.audience.waiters():
             since = self._reading.waiting_since(view)
             if since is not None and now - max(since, waiter.since) >= wait:
-                self._emit(Count("failures", "unavailable"))
+                self._emit(Count(self.stream, "failures", "unavailable"))
                 self.audience.fail(waiter.subscriber, Unavailable("the view did not become exact in time; try again"))
         for view in self._reading.views():
             since = self._reading.waiting_since(view)
@@ -184,10 +184,10 @@ class Feed:
         if not self._reading.answered(asked, now):
             return self._take()
         if isinstance(error, PeerError):
-            self._emit(Count("failures", "snapshot"))
+            self._emit(Count(self.stream, "failures", "snapshot"))
             self.audience.fail_all(asked.view, error)
         elif isinstance(error, RealtimeError):
-            self._emit(Count("failures", "unavailable"))
+            self._emit(Count(self.stream, "failures", "unavailable"))
             self._reading.begin(asked.view)
             self.audience.refuse(asked.view, out_of_reach())
         else:
@@ -210,7 +210,7 @@ class Feed:
 
     def _deliver(self, run: Run) -> None:
         """Bring all views to the end of a run, then tell."""
-        self._emit(Count("changes", "", len(run.changes)))
+        self._emit(Count(self.stream, "changes", amount=len(run.changes)))
         self._ring.append(run.head, run.changes)
         for view in self._reading.views():
             with self._contained(view):
@@ -288,7 +288,7 @@ class Feed:
             if touched and view.selection.derivation is not None:
                 touched = None  # Which derived rows differ since then is not known.
         if waiter.cursor is not None:
-            self._emit(Count("resumes", Way.SNAPSHOT.value if touched is None else way.value))
+            self._emit(Count(self.stream, "resumes", Way.SNAPSHOT.value if touched is None else way.value))
         self.audience.open(view, waiter, touched)
 
     def _way(self, view: MaterialisedView, waiter: Waiter) -> Way:
@@ -338,7 +338,7 @@ class Feed:
         self._read_due()
 
     def _suspend(self, view: MaterialisedView, reason: str) -> None:
-        self._emit(Count("resets", reason))
+        self._emit(Count(self.stream, "resets", reason))
         self._unroute(view)
         view.suspend()
         self._reading.begin(view)
@@ -376,7 +376,7 @@ class Feed:
         broken, self._broken = self._broken, []
         for view, error in broken:
             self._emit(Crash(f"a view of {self.stream!r} failed", error))
-            self._emit(Count("failures", "projection"))
+            self._emit(Count(self.stream, "failures", "projection"))
             self.audience.fail_all(view, Unavailable("the topic could not be computed; try again later"))
 
     def _emit(self, effect: Effect) -> None:

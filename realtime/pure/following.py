@@ -65,7 +65,7 @@ class Following:
     def batch_received(self, batch: Batch, *, watched: bool) -> None:
         """Take a batch from the wire; `watched` tells whether there is any view to keep complete."""
         offer = self._line.offer(batch)
-        self._emit(Count("batches", offer.value))
+        self._emit(Count(self._stream, "batches", offer.value))
         if not watched:
             if offer is Offer.GAP:
                 self._reset()
@@ -156,7 +156,7 @@ class Following:
         if missing is None or self._healing is not None or line.trust is not Trust.SURE or line.epoch is None:
             return
         self._healing = ReadLog(self._stream, line.epoch, *missing, line.mark, Purpose.HEAL)
-        self._emit(Count("heals", reason))
+        self._emit(Count(self._stream, "heals", reason))
         self._emit(self._healing)
 
     def heal_further(self) -> None:

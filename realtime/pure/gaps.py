@@ -154,7 +154,7 @@ class Line:
             return Finding.BROKEN
         if head.position == mark.position:
             return Finding.SAME if head.mark == mark.mark else Finding.BROKEN
-        if self.mark.position < head.floor:
+        if head.floor and self.mark.position <= head.floor:
             return Finding.OTHER
         self.target = max(self.target, head.position)
         return Finding.BEYOND
