@@ -53,6 +53,14 @@ class Step(Enum):
     PUBLISHED = "published"
 
 
+class Found(Enum):
+    """What one look at the inbox led to."""
+
+    NOTHING = "nothing"
+    ALL = "all of it was relayed"
+    MORE = "a slice of it was relayed, more is left"
+
+
 OnStep = Callable[[Step], Awaitable[None]]
 
 FAILURES = (psycopg.Error, OSError, TimeoutError)
@@ -75,9 +83,8 @@ class Relay:
 
     async def run(self) -> None:
         """Serve until cancelled. Raises a psycopg.Error when the first connection can't be made or verified."""
-        publishing = asyncio.create_task(self._publisher.run(), name="relay-publisher")
-        try:
-            pause = BACKOFF_SECONDS[0]
+        pause = BACKOFF_SECONDS[0]
+        async with self._publishing():
             while True:
                 try:
                     async with self._connected() as connection:
@@ -90,6 +97,19 @@ class Relay:
                     logger.warning("relay_begins_anew", error=" ".join(str(error).split()) or type(error).__name__)
                 await asyncio.sleep(random.uniform(0, pause))  # noqa: S311 - jitter
                 pause = min(pause * 2, BACKOFF_SECONDS[1])
+
+    async def drain(self) -> None:
+        """Give positions to all that is visible now, publish it and return. Raises a psycopg.Error."""
+        async with self._publishing(), self._connected() as connection:
+            while await self._turn(connection) is not Found.NOTHING:
+                pass
+            await self._publisher.flushed()
+
+    @asynccontextmanager
+    async def _publishing(self) -> AsyncIterator[None]:
+        publishing = asyncio.create_task(self._publisher.run(), name="relay-publisher")
+        try:
+            yield
         finally:
             publishing.cancel()
             await asyncio.gather(publishing, return_exceptions=True)
@@ -112,25 +132,30 @@ class Relay:
 
     async def _serve(self, connection: AsyncConnection[Any]) -> None:
         while True:
-            waiting = await assignment.look(connection, self._low)
-            now = time.monotonic()
-            behind = waiting.first is not None and await self._relay(connection, waiting)
-            if waiting.first is not None:
-                self._quiet_since = now
-            if not behind:
-                self._clear_at = now
-            if now >= self._housekeeping_at:
-                self._housekeeping_at = now + HOUSEKEEPING_SECONDS
-                await self._keep_house(connection, waiting)
-            if not behind:
-                await asyncio.sleep(self._pause(now))
+            if await self._turn(connection) is not Found.MORE:
+                await asyncio.sleep(self._pause())
 
-    def _pause(self, now: float) -> float:
-        quiet = now - self._quiet_since > self._settings.relay_quiet_after_seconds
+    async def _turn(self, connection: AsyncConnection[Any]) -> Found:
+        """Look once, relay one slice of what is found, keep house when it is time."""
+        waiting = await assignment.look(connection, self._low)
+        now = time.monotonic()
+        found = Found.NOTHING
+        if waiting.first is not None:
+            self._quiet_since = now
+            found = await self._relay(connection, waiting)
+        if found is not Found.MORE:
+            self._clear_at = now
+        if now >= self._housekeeping_at:
+            self._housekeeping_at = now + HOUSEKEEPING_SECONDS
+            await self._keep_house(connection, waiting)
+        return found
+
+    def _pause(self) -> float:
+        quiet = time.monotonic() - self._quiet_since > self._settings.relay_quiet_after_seconds
         return self._settings.relay_quiet_poll_seconds if quiet else self._settings.relay_poll_seconds
 
-    async def _relay(self, connection: AsyncConnection[Any], waiting: Waiting) -> bool:
-        """Assign and publish one slice of what waits; tell whether more of it is left."""
+    async def _relay(self, connection: AsyncConnection[Any], waiting: Waiting) -> Found:
+        """Assign and publish one slice of what waits."""
         await self._step(Step.FOUND)
         size = self._settings.relay_slice_changes
         while True:
@@ -142,7 +167,7 @@ class Relay:
             size *= 2  # One transaction is larger than the slice.
         for each in assigned:
             await self._publish(connection, each)
-        return cut is not None
+        return Found.ALL if cut is None else Found.MORE
 
     async def _assign(self, connection: AsyncConnection[Any], cut: int | None) -> list[Assigned]:
         """Number what is visible (below the cut) in one transaction and, unless stepped, one round trip."""
