@@ -234,7 +234,7 @@ export class Client extends EventTarget {
     for (const subscription of this.#topics.values()) {
       const pushed = frame.id === undefined && frame.topic === subscription.topic;
       if (!pushed && !subscription._answeredBy(frame)) continue;
-      if (frame.retry) this.#retryLater(subscription, frame);
+      if (frame.retry) this._retryLater(subscription, frame);
       else subscription._drop("refused", frame);
       return;
     }
@@ -246,7 +246,8 @@ export class Client extends EventTarget {
     this.#send(subscription._command(++this.#ids));
   }
 
-  #retryLater(subscription, frame) {
+  /** @internal */
+  _retryLater(subscription, frame) {
     subscription._drop("loading", frame);
     const again = () => this.#subscribe(subscription);
     const delay = backoff(subscription._failed(), this.#around.random);

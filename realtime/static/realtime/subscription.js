@@ -105,7 +105,7 @@ export class Subscription {
     if (frame.type === "snapshot") this.#snapshot(frame);
     else if (frame.type === "resumed") this.#resumed(frame);
     else if (frame.type === "changes") this.#changes(frame);
-    else if (frame.type === "unsubscribed") this._drop("revoked", frame);
+    else if (frame.type === "unsubscribed") this.#ended(frame);
   }
 
   /** @internal The connection is gone: rows stay, as of `position`. */
@@ -131,6 +131,12 @@ export class Subscription {
   /** @internal Count one more refusal that may pass; returns how many there were before. */
   _failed() {
     return this.#failures++;
+  }
+
+  /** The server gave it up: for a while, or for good. */
+  #ended(frame) {
+    if (frame.retry) this.#client._retryLater(this, frame);
+    else this._drop(frame.code === "revoked" ? "revoked" : "refused", frame);
   }
 
   #discardParts() {

@@ -414,3 +414,87 @@ test("every change of state is announced once, with the time it began", () => {
   world.welcome();
   equal(world.states, ["live", "stale", "reconnecting", "live"]);
 });
+
+// The frames of tests/frames/ are the protocol's examples: the Python side checks that the server sends these.
+
+const frame = async (name) => (await (await fetch(`/frames/${name}.json`)).json()).frame;
+
+/** A client on `stock` that has the first answer `name`, and the frames that the test needs besides. */
+async function golden(...names) {
+  const world = new World();
+  const client = connect("/ws/", world.surroundings);
+  const stock = client.subscribe("stock");
+  const frames = await Promise.all(names.map(frame));
+  world.serve(await frame("welcome"));
+  return { world, client, stock, frames };
+}
+
+test("example frames: the commands are as the examples have them", async () => {
+  const { world, client, stock } = await golden();
+  equal(world.sent("subscribe")[0], await frame("subscribe"));
+  world.serve(await frame("snapshot"));
+  stock.unsubscribe();
+  equal(world.sent("unsubscribe")[0], await frame("unsubscribe"));
+  client.check();
+  equal(world.sent("ping")[0], await frame("ping"));
+  client.subscribe("stock", { maxRate: 2 });
+  equal({ ...world.sent("subscribe")[1], id: "a" }, await frame("subscribe-max-rate"));
+});
+
+test("example frames: a snapshot and its changes", async () => {
+  const { world, stock, frames } = await golden("snapshot", "changes", "changes-empty");
+  world.serve(frames[0]);
+  equal([stock.rows.size, stock.epoch, stock.position], [frames[0].rows.length, frames[0].epoch, 41]);
+  world.serve(frames[1]);
+  for (const { kind, key, row } of frames[1].changes) equal(stock.get(kind, key) ?? null, row);
+  equal(stock.position, frames[1].position);
+  world.serve(frames[2]);
+  equal(stock.position, frames[2].position);
+});
+
+test("example frames: a snapshot and an update in parts, then a pushed snapshot", async () => {
+  const { world, stock, frames } = await golden("snapshot-first", "snapshot-last", "changes-part", "snapshot-push");
+  world.serve(frames[0]);
+  equal(stock.rows.size, 0);
+  world.serve(frames[1]);
+  equal(stock.position, frames[1].position);
+  const before = JSON.stringify([...stock.rows]);
+  world.serve(frames[2]);
+  equal(JSON.stringify([...stock.rows]), before);
+  world.serve({ ...frames[2], changes: [], last: undefined });
+  for (const { kind, key, row } of frames[2].changes) equal(stock.get(kind, key) ?? null, row);
+  world.serve(frames[3]);
+  equal([...stock.rows.values()], frames[3].rows.filter(({ row }) => row !== null));
+});
+
+test("example frames: resuming", async () => {
+  const { world, stock, frames } = await golden("snapshot", "resumed", "changes", "subscribe-cursor");
+  world.serve(frames[0]);
+  world.loseWith(4000);
+  world.clock.pass(500);
+  world.serve(await frame("welcome-anonymous"));
+  const [command] = world.sent("subscribe");
+  equal({ ...command, id: 1 }, frames[3]);
+  world.serve({ ...frames[1], id: command.id });
+  equal(stock.state, "stale");
+  world.serve(frames[2]);
+  equal([stock.state, stock.position], ["live", frames[2].position]);
+});
+
+test("example frames: what ends a topic", async () => {
+  for (const [name, state, again] of [["error", "refused", 0], ["error-retry", "loading", 1], ["unsubscribed-unavailable", "loading", 1], ["unsubscribed-revoked", "revoked", 0]]) {
+    const { world, stock, frames } = await golden("snapshot", name);
+    world.serve(frames[0]);
+    const id = "id" in frames[1] ? { id: 1 } : {};
+    world.serve({ ...frames[1], ...id, ...("topic" in frames[1] ? { topic: "stock" } : {}) });
+    equal([stock.state, stock.rows.size], [state, 0], name);
+    world.clock.pass(1_000);
+    equal(world.sent("subscribe").length - 1, again, `${name}: asked again`);
+  }
+});
+
+test("example frames: what belongs to no topic disturbs none", async () => {
+  const { world, client, stock, frames } = await golden("snapshot", "pong", "heartbeat", "error-without-id", "unsubscribed");
+  for (const each of frames) world.serve(each);
+  equal([client.state, stock.state, stock.rows.size], ["live", "live", frames[0].rows.length]);
+});

@@ -88,7 +88,7 @@ export class ConnectionDisplay {
       case "offline":
         return { title: "This device is offline.", text: `${asOf} It goes on by itself once the network is back.`.trim(), bad: true };
       case "refused":
-        if (code === Close.SIGN_IN) return { title: "You have been signed out.", text: "", signIn: true, bad: true, retry: this.#guests() };
+        if (code === Close.SIGN_IN) return this.#signedOut();
         return { title: "The server turned this page away.", text: `Code ${code}.`, bad: true, retry: "Try again" };
       case "closed":
         return { title: "Updates have ended.", text: asOf, retry: "Start again" };
@@ -97,7 +97,9 @@ export class ConnectionDisplay {
     }
   }
 
-  #guests() {
-    return "public" in document.querySelector("main").dataset ? "Go on as a guest" : null;
+  /** Pages that need a sign-in say so in place of their rows. */
+  #signedOut() {
+    if (!("public" in document.querySelector("main").dataset)) return null;
+    return { title: "You have been signed out.", text: "", signIn: true, bad: true, retry: "Go on as a guest" };
   }
 }

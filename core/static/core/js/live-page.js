@@ -48,7 +48,7 @@ export function openLivePage(onChange, { stage = () => "ready", latest = () => n
   // Who signed out, perhaps on a shared machine, leaves nothing on the screen.
   client.addEventListener("state", () => {
     if (client.state !== "refused" || client.code !== Close.SIGN_IN || "public" in main.dataset) return;
-    setWords("You have been signed out", "Sign in again to go on.");
+    setWords("You have been signed out", "Sign in again to go on where you were.", "Sign in");
     subscription.unsubscribe();
   });
   display = new ConnectionDisplay(client, subscription);
@@ -59,7 +59,8 @@ function explain(error) {
   setWords("Not for you to see", REASONS[error?.code] ?? error?.message ?? "");
 }
 
-function setWords(title, text) {
+function setWords(title, text, action = "Sign in as someone else") {
+  for (const element of document.querySelectorAll("[data-refused-action]")) element.textContent = action;
   for (const element of document.querySelectorAll("[data-refused-title]")) element.textContent = title;
   for (const element of document.querySelectorAll("[data-refused-text]")) element.textContent = text;
 }

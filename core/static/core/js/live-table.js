@@ -167,10 +167,10 @@ export class LiveTable {
       } else if (at !== null && row === at.nextElementSibling) {
         // The row at this place has gone further down: step over it, it is placed when its turn comes.
         at = row.nextElementSibling;
-      } else if (row.isConnected && body.moveBefore) {
-        body.moveBefore(row, at);
       } else {
+        const focused = row.contains(document.activeElement) ? document.activeElement : null;
         body.insertBefore(row, at);
+        focused?.focus({ preventScroll: true });
       }
     }
   }
