@@ -26,6 +26,7 @@ from uuid import uuid4
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.operations.base import Operation, OperationCategory
 from django.db.migrations.state import ProjectState
+from django.db.transaction import atomic
 
 from realtime.adapters.database import PINNED, name_of, text_of
 from realtime.declare import capture_of
@@ -286,5 +287,5 @@ class WatchTable(Operation):
     def _install(
         self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, state: ProjectState, columns: Sequence[str]
     ) -> None:
-        with schema_editor.connection.cursor() as cursor:
+        with atomic(schema_editor.connection.alias), schema_editor.connection.cursor() as cursor:
             install(cursor, self._locate(cursor, app_label, state, columns))
