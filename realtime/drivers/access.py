@@ -7,17 +7,18 @@ is shown anything, and nobody is signed out.
 """
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import structlog
+
 from realtime import metrics
 from realtime.drivers.workers import Workers
 from realtime.errors import Unavailable
 
-logger = logging.getLogger(__name__)
+logger = structlog.get_logger("realtime.access")
 
 AT_ONCE = 500
 """So many sessions are told of a check before other tasks of the loop get their turn."""
@@ -151,7 +152,7 @@ class Access:
         try:
             found = await self._workers.run(self._provider.load, asked.keys())
         except Exception as error:  # noqa: BLE001 (whatever a provider raises, nobody was found)
-            logger.warning("identities of %d new sessions could not be read: %r", len(asked), error)
+            logger.warning("identities_unread", sessions=len(asked), error=repr(error))
             metrics.identity_checks.labels("failed").inc()
             for future in asked.values():
                 future.set_exception(Unavailable("who you are could not be read"))
@@ -170,7 +171,7 @@ class Access:
             with metrics.identity_seconds.time():
                 found = await self._workers.run(self._provider.load, [key for key in keys if key is not None])
         except Exception as error:  # noqa: BLE001 (whatever a provider raises, nobody was found)
-            logger.warning("identities of %d sessions could not be checked: %r", len(keys), error)
+            logger.warning("identities_unchecked", sessions=len(keys), error=repr(error))
             metrics.identity_checks.labels("failed").inc()
             return False
         metrics.identity_checks.labels("ok").inc()

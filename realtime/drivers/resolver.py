@@ -1,9 +1,10 @@
 """Topic resolution: what a topic's name selects for a user, found out off the loop and once for all who ask at once."""
 
 import asyncio
-import logging
 from collections.abc import Callable
 from typing import Any
+
+import structlog
 
 from realtime import metrics
 from realtime.drivers.access import Identity
@@ -11,7 +12,7 @@ from realtime.drivers.workers import Workers
 from realtime.errors import PeerError, Unavailable
 from realtime.pure.selection import Selection
 
-logger = logging.getLogger(__name__)
+logger = structlog.get_logger("realtime.resolver")
 
 THREADS = 4
 
@@ -55,7 +56,7 @@ class Resolver:
             metrics.resolutions.labels("refused").inc()
             return error
         except Exception:
-            logger.exception("topic %r could not be resolved", topic[:80])
+            logger.exception("topic_resolution_failed", topic=topic[:80])
             metrics.resolutions.labels("failed").inc()
             return Unavailable(f"topic {topic[:80]!r} can't be looked up now")
         metrics.resolutions.labels("ok").inc()

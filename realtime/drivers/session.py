@@ -6,10 +6,11 @@ A fault of ours ends this session, and disturbs no other.
 """
 
 import asyncio
-import logging
 from collections import deque
 from collections.abc import Callable, Collection
 from typing import Protocol
+
+import structlog
 
 from realtime.drivers.access import Identity
 from realtime.drivers.resolver import Resolution
@@ -22,7 +23,7 @@ from realtime.pure.subscription import Subscription, client_epoch
 from realtime.pure.view import Subscriber, Update, View
 from realtime.server.extension import Transport
 
-logger = logging.getLogger(__name__)
+logger = structlog.get_logger("realtime.session")
 
 BROKEN = 4003
 """Close code after a fault of ours: the client comes back with backoff."""
@@ -143,7 +144,7 @@ class SessionDriver:
             else:
                 self._plan_waking()
         except Exception:
-            logger.exception("a session broke and is closed; the others go on")
+            logger.exception("session_broke")
             self._break()
 
     def detach(self, subscription: Subscription) -> None:
@@ -160,7 +161,7 @@ class SessionDriver:
             if not self._carrying_out:
                 self._carry_out(now)
         except Exception:
-            logger.exception("a session broke and is closed; the others go on")
+            logger.exception("session_broke")
             self._break()
 
     def _carry_out(self, now: float) -> None:

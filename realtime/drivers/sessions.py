@@ -6,11 +6,11 @@ this begins with the first session, or with the first question about readiness, 
 
 import asyncio
 import itertools
-import logging
 import secrets
 from collections.abc import Coroutine
 from typing import Any, Protocol
 
+import structlog
 from django.utils.module_loading import import_string
 
 from realtime import metrics
@@ -28,7 +28,7 @@ from realtime.pure.outflow import Tally
 from realtime.pure.session import Session
 from realtime.server.extension import Transport
 
-logger = logging.getLogger(__name__)
+logger = structlog.get_logger("realtime.sessions")
 
 SLICES = 10
 """The clock visits a tenth of the sessions at a time, so that it never holds the loop for long."""
@@ -160,7 +160,7 @@ class Sessions:
 
 def _say_why(task: "asyncio.Task[None]") -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
-        logger.critical("task %r died; this process is not ready any more", task.get_name(), exc_info=error)
+        logger.critical("task_died", task=task.get_name(), exc_info=error)
 
 
 _of_loop: dict[asyncio.AbstractEventLoop, Sessions] = {}
