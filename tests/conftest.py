@@ -127,8 +127,13 @@ def product(processes: StartProcess, database: Database, redis_url: str) -> Star
     """Factory of management commands on the test's database: `product("relay")`; keywords change the environment."""
 
     def start(*arguments: str, **variables: str) -> Process:
-        chosen = {"DATABASE_URL": database.url, "REDIS_URL": redis_url, "SECRET_KEY": "for-tests", **variables}
-        return processes(arguments[0], manage(*arguments), **chosen)
+        surroundings = {
+            "DATABASE_URL": database.url,
+            "REDIS_URL": redis_url,
+            "SECRET_KEY": "for-tests",
+            "ALLOWED_HOSTS": "127.0.0.1,localhost",
+        }
+        return processes(arguments[0], manage(*arguments), **{**surroundings, **variables})
 
     return start
 
