@@ -14,8 +14,9 @@ run: $(READY)
 	@exec $(BIN)/python -m core.demo.run --port $(PORT) --with-parent
 
 ## All checks and all tests, with all that they need.
-test: check browser
-	@$(BIN)/python -m pytest $(ARGS)
+test: browser
+	@failed=0; $(MAKE) --no-print-directory check || failed=1; \
+	  $(BIN)/python -m pytest $(ARGS) || failed=1; exit $$failed
 
 ## Lint, format, types, floors, migrations, system checks.
 check: $(READY)

@@ -132,7 +132,7 @@ class Run:
             if time.monotonic() > deadline:
                 say(f"not ready after {READY_SECONDS:.0f} s: {answer} (logs: {self.folder / 'logs'})")
                 return
-            time.sleep(0.1)
+            time.sleep(0.25)
 
 
 def ask(url: str) -> str | None:
@@ -142,7 +142,8 @@ def ask(url: str) -> str | None:
             return None
     except urllib.error.HTTPError as error:
         with error:
-            return error.read(500).decode(errors="replace").strip() or str(error)
+            lines = error.read(500).decode(errors="replace").strip().splitlines()
+        return f"{error.code} {lines[0] if lines else ''}"
     except OSError as error:
         return str(error)
 
