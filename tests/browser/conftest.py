@@ -1,13 +1,16 @@
 """One Chromium for all browser tests, and pages in it that must not complain."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, async_playwright
 
+from core.demo.embedded import PostgresServer, ValkeyServer
+from tests.browser.shop import Shop, running_shop
 from tests.support.chromium import ADVICE, chromium_path
+from tests.support.databases import clone
 
 FLAGS = [
     "--no-sandbox",
@@ -60,3 +63,17 @@ async def context(browser: Browser) -> AsyncIterator[OpenContext]:
     for each in opened:
         await each.close()
     assert complaints == []
+
+
+@pytest.fixture(scope="module")
+def shop(
+    template: PostgresServer, valkey: ValkeyServer, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Shop]:
+    """The product with its demo data, on a database of its own, for all tests of a module."""
+    logs = tmp_path_factory.mktemp("shop")
+    with (
+        django_db_blocker.unblock(),
+        clone(template) as database,
+        running_shop(database, valkey.url(), logs) as shop,
+    ):
+        yield shop

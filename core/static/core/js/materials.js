@@ -69,7 +69,9 @@ table.onDrawn = () => {
   drawFigures();
   page.setStage();
 };
-setInterval(() => {
+const beat = () => {
   figure("rate").textContent = count(meter.lastMinute());
   figure("spark").setAttribute("d", meter.path(120, 24));
-}, 1000);
+};
+beat();
+setInterval(beat, 1000);

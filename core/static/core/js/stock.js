@@ -186,8 +186,10 @@ table.onDrawn = () => {
   page.setStage();
 };
 document.querySelector("[data-figure-low]").addEventListener("click", () => form.elements.low.click());
-setInterval(() => {
+const beat = () => {
   table.refresh("ago");
   setText(figure("rate"), count(meter.lastMinute()));
   figure("spark").setAttribute("d", meter.path(120, 24));
-}, 1000);
+};
+beat();
+setInterval(beat, 1000);
