@@ -108,11 +108,10 @@ class Feed:
 
     def head_answered(self, asked: AskHead, head: Head) -> list[Effect]:
         """Take the stream's row."""
-        if self._following.head_answered(asked, head, shown=self.audience.shown) is not None:
+        if self._following.head_answered(asked, head) is not None:
             self._begin(head)
         self._following.ask_again()
-        self._read_due()
-        return self._advance()
+        return self._go_on()
 
     def head_failed(self, asked: AskHead) -> list[Effect]:
         """Take note that the log is out of reach: who waits is told so, who has a view keeps it."""
@@ -124,9 +123,9 @@ class Feed:
 
     def verified(self, asked: Verify, *, holds: bool) -> list[Effect]:
         """Take the answer to whether the log still holds the mark."""
-        self._following.verified(asked, holds=holds)
-        self._read_due()
-        return self._advance()
+        if (head := self._following.verified(asked, holds=holds, shown=self.audience.shown)) is not None:
+            self._begin(head)
+        return self._go_on()
 
     def range_read(self, asked: ReadLog, read: LogRange) -> list[Effect]:
         """Take a range of the log."""
@@ -145,6 +144,7 @@ class Feed:
                 self._following.suspect()
             else:
                 self._open_unresumed()
+                self._admit_all()
         return self._take()
 
     def overdue(self, asked: Expect) -> list[Effect]:
@@ -158,8 +158,9 @@ class Feed:
             waiting = [(view, waiter.cursor[1]) for view, waiter in self._replayable() if waiter.cursor]
             views = list(dict(waiting))
             after = min((position for _, position in waiting), default=self.line.position)
-            if views and self._resumption.begin(after, views, self.line, self._ring, self._index):
-                self._admit_all()
+            if views:
+                self._resumption.begin(after, views, self.line, self._ring, self._index)
+            self._admit_all()
         return self._take()
 
     # Snapshots.
@@ -197,6 +198,12 @@ class Feed:
 
     # Delivery.
 
+    def _go_on(self) -> list[Effect]:
+        """Take up what had to wait for a line that is SURE."""
+        self._read_due()
+        self._admit_all()
+        return self._advance()
+
     def _advance(self) -> list[Effect]:
         for run in self.line.ready():
             self._deliver(run)
@@ -219,7 +226,8 @@ class Feed:
         if routed.reset_kinds:
             for view in self._resettable(routed.reset_kinds):
                 if view not in routed.lost:
-                    self._read_again(view, "reset")
+                    self._suspend(view, "reset", run.after)
+            self._read_due()
         updates: list[tuple[MaterialisedView, Update]] = []
         for view in routed.touched:
             if view.phase is Phase.LIVE and view not in routed.lost:
@@ -334,13 +342,13 @@ class Feed:
         self._ahead.pop(view, None)
 
     def _read_again(self, view: MaterialisedView, reason: str) -> None:
-        self._suspend(view, reason)
+        self._suspend(view, reason, self.line.position)
         self._read_due()
 
-    def _suspend(self, view: MaterialisedView, reason: str) -> None:
+    def _suspend(self, view: MaterialisedView, reason: str, position: int) -> None:
         self._emit(Count(self.stream, "resets", reason))
         self._unroute(view)
-        view.suspend()
+        view.suspend(position)
         self._reading.begin(view)
         self._resumption.forget(view)
 
@@ -357,7 +365,7 @@ class Feed:
         """Begin again at a head: every view is read anew."""
         reason = "floor" if head.epoch == self.line.epoch else "epoch"
         for view in self.audience.views.values():
-            self._suspend(view, reason)
+            self._suspend(view, reason, self.line.position)
         self._resumption.cancel()
         self._ring = Ring(head.position, self._limits.ring_changes)
         self.line.adopt(head)

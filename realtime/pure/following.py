@@ -25,6 +25,7 @@ class Following:
         self._asked: AskHead | None = None
         self._ask_again = False
         self._verifying: Verify | None = None
+        self._head: Head | None = None
         self._healing: ReadLog | None = None
         self._expecting: Expect | None = None
         self._floor_passed = False
@@ -68,19 +69,15 @@ class Following:
         self._emit(Count(self._stream, "batches", offer.value))
         if not watched:
             if offer is Offer.GAP:
-                self._reset()
-                self._line.forget()
+                self.lose()
         elif offer is Offer.GAP:
             self.heal("gap")
         elif offer is Offer.CONFLICT or (offer is Offer.FOREIGN and batch.epoch != self._refuted):
             self._suspicious = batch.epoch
             self.check()
 
-    def head_answered(self, asked: AskHead, head: Head, *, shown: bool) -> Head | None:
-        """Take a head; return it when everything has to begin again from it.
-
-        `shown` tells whether anyone sees a view: what nobody sees need not be made up for.
-        """
+    def head_answered(self, asked: AskHead, head: Head) -> Head | None:
+        """Take a head; return it when everything has to begin again from it."""
         if asked is not self._asked:
             return None
         self._settle()
@@ -97,12 +94,10 @@ class Following:
             self.check()
         elif finding is Finding.SAME:
             self._line.confirm()
-        elif not shown and head.position - self._line.position > self._far_changes:
-            self._reset()
-            return head
         else:
             assert self._line.epoch is not None
             self._verifying = Verify(self._stream, self._line.epoch, self._line.mark)
+            self._head = head
             self._emit(self._verifying)
         return None
 
@@ -114,14 +109,23 @@ class Following:
         self.lose()
         return True
 
-    def verified(self, asked: Verify, *, holds: bool) -> None:
-        """Take the answer to whether the log still holds the mark."""
-        if asked is self._verifying:
-            self._verifying = None
-            if holds:
-                self._line.confirm()
-            else:
-                self._doubt()
+    def verified(self, asked: Verify, *, holds: bool, shown: bool) -> Head | None:
+        """Take whether the log still holds the mark; return the head if everything is to begin again from it.
+
+        `shown` tells whether anyone sees a view: a long way that nobody sees is not made up for.
+        """
+        if asked is not self._verifying:
+            return None
+        self._verifying = None
+        if not holds:
+            self._doubt()
+            return None
+        self._line.confirm()
+        head = self._head
+        if head is None or shown or head.position - self._line.position <= self._far_changes:
+            return None
+        self._reset()
+        return head
 
     def range_read(self, asked: ReadLog, read: LogRange) -> None:
         """Take a range that was missing."""

@@ -85,11 +85,6 @@ class Line:
         self._kept.clear()
         self._kept_changes = 0
 
-    def forget(self) -> None:
-        """Know nothing: the next head is adopted."""
-        self.epoch = None
-        self.trust = Trust.UNKNOWN
-
     def lose(self) -> None:
         """Deliver nothing before the log was seen to hold the mark."""
         if self.trust is Trust.SURE:

@@ -108,10 +108,10 @@ class MaterialisedView:
             self._bodies = cut(self._content.fragments.values(), self._frame_max_bytes)
         return self._bodies
 
-    def suspend(self) -> None:
-        """Begin to be read anew; what is shown stays as it is, where it is."""
+    def suspend(self, position: int) -> None:
+        """Begin to be read anew; what is shown stays as it is, exact at the position to which it was brought."""
         if self.phase is Phase.LIVE:
-            self._progress = Still(self._progress.epoch, self._progress.position)
+            self._progress = Still(self._progress.epoch, position)
         self.phase = Phase.READING
         self._restart()
 
@@ -145,6 +145,7 @@ class MaterialisedView:
         """Go LIVE, exact at the progress of the stream, and follow it from now on."""
         self._shown, self._progress = self._read, progress
         self._bodies = None
+        self._staged.clear()
         self._restart()
         self.phase = Phase.LIVE
         self.trail.restart(progress.position)

@@ -125,14 +125,13 @@ class Resumption:
 
     def begin(
         self, after: int, views: Collection[MaterialisedView], line: Line, ring: Ring, index: Index[MaterialisedView]
-    ) -> bool:
-        """Go back to `after` for the views; return whether the ring reached so far and all is done."""
+    ) -> None:
+        """Go back to `after` for the views, at once where the ring reaches so far."""
         self._replay = Replay(after, views)
         if after >= ring.start:
             self._finish(after, ring, index)
-            return True
-        self._ask(after, line, ring)
-        return False
+        else:
+            self._ask(after, line, ring)
 
     def answered(self, asked: ReadLog, read: LogRange, line: Line, ring: Ring, index: Index[MaterialisedView]) -> bool:
         """Take a part of the log; return whether the replay is complete."""
