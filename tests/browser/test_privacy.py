@@ -14,7 +14,7 @@ WITHIN = 2_000
 
 def customer_of(shop: Shop, username: str) -> tuple[int, str]:
     [(customer, name)] = shop.sql(
-        "SELECT c.id, c.name FROM accounts_customer c JOIN accounts_user u ON u.customer_id = c.id WHERE u.username = %s",
+        "SELECT c.id, c.name FROM accounts_customer c JOIN accounts_user u ON c.id = u.customer_id WHERE username = %s",
         username,
     )
     return customer, name
