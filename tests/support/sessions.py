@@ -108,8 +108,8 @@ class Client:
         assert topic in self._snapshots, "a part of a snapshot without its first"
         _apply(self._snapshots[topic], frame["rows"])
         if frame["last"]:
-            same = self.epoch.get(topic) == frame["epoch"]
-            assert not same or frame["position"] >= self.position[topic], "a position went back"
+            pushed = "id" not in frame and self.epoch.get(topic) == frame["epoch"]
+            assert not pushed or frame["position"] >= self.position[topic], "a position went back"
             self.rows[topic] = self._snapshots.pop(topic)
             self.position[topic], self.epoch[topic] = frame["position"], frame["epoch"]
 
