@@ -22,6 +22,8 @@ class Waiter:
     since: float
     question: int = 0
     """Number of the head question that settles whether the cursor is from the future; 0: not asked."""
+    replayed: bool = False
+    """The cursor was older than the view's trail."""
 
 
 @dataclass(slots=True)

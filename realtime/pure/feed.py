@@ -285,6 +285,7 @@ class Feed:
             if way is Way.AHEAD:
                 self._ahead[view] = None
             elif way is Way.REPLAY:
+                waiter.replayed = True
                 self._resumption.gather()
             else:
                 self._open(view, waiter, way)
@@ -296,7 +297,8 @@ class Feed:
             if touched and view.selection.derivation is not None:
                 touched = None  # Which derived rows differ since then is not known.
         if waiter.cursor is not None:
-            self._emit(Count(self.stream, "resumes", Way.SNAPSHOT.value if touched is None else way.value))
+            source = "snapshot" if touched is None else "replay" if waiter.replayed else "trail"
+            self._emit(Count(self.stream, "resumes", source))
         self.audience.open(view, waiter, touched)
 
     def _way(self, view: MaterialisedView, waiter: Waiter) -> Way:

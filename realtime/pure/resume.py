@@ -5,7 +5,7 @@ changes (the ring's, or one read of the log for all cursors that wait), else not
 """
 
 from collections.abc import Callable, Collection, Iterable
-from enum import Enum
+from enum import Enum, auto
 
 from realtime.pure.audience import Waiter
 from realtime.pure.changes import Change, LogRange, RowKey
@@ -17,13 +17,13 @@ from realtime.pure.ring import Ring
 
 
 class Way(Enum):
-    """How a cursor can be served now; the value is its label in the metrics."""
+    """How a cursor can be served now."""
 
-    SNAPSHOT = "snapshot"
-    TRAIL = "ring"
-    AHEAD = "ahead"
+    SNAPSHOT = auto()
+    TRAIL = auto()
+    AHEAD = auto()
     """The cursor is ahead of this process: wait, or find out that it is from the future."""
-    REPLAY = "log"
+    REPLAY = auto()
 
 
 def way_of(waiter: Waiter, view: MaterialisedView, line: Line, max_changes: int) -> Way:

@@ -227,10 +227,13 @@ class World:
         """Take a copy."""
         self.copies.append(deepcopy(self.db))
 
-    def restore(self) -> None:
-        """Replace the database by an older copy of itself; open transactions end."""
-        self.open.clear()
-        self.db = deepcopy(self.random.choice(self.copies))
+    def restore(self, *, same_epoch: bool) -> bool:
+        """Replace the database by an older copy of itself, if there is one; open transactions end."""
+        copies = [copy for copy in self.copies if not same_epoch or copy.epoch == self.db.epoch]
+        if copies:
+            self.open.clear()
+            self.db = deepcopy(self.random.choice(copies))
+        return bool(copies)
 
     # What the hub asks (`LogReader`).
 

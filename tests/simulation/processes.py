@@ -11,6 +11,7 @@ from realtime.pure.changes import Batch, RowKey
 from realtime.pure.content import content_of
 from realtime.pure.effects import AskHead, Crash, Doubt, Effect, Expect, Gather, ReadLog, ReadSnapshot, Verify
 from realtime.pure.feed import Feed, FeedLimits
+from realtime.pure.gaps import Trust
 from realtime.pure.selection import Selection
 from realtime.pure.view import Update, View
 from tests.simulation.model import STREAM, Rows, World
@@ -167,6 +168,12 @@ class Process:
         """Tell whether anything is under way."""
         return bool(self.wire or self._asked or self._answers)
 
+    @property
+    def has_seen_all(self) -> bool:
+        """Tell whether the process vouches for the whole log as it is now."""
+        line, db = self.feed.line, self._world.db
+        return line.trust is Trust.SURE and (line.epoch, line.position) == (db.epoch, db.head)
+
     def perform(self, effects: list[Effect]) -> None:
         """Put questions on their way."""
         for effect in effects:
@@ -199,13 +206,14 @@ class Process:
 
     def connection_lost(self) -> None:
         """Let everything under way fail, and the next look at the head too."""
+        self._fail_all()
         self.perform(self.feed.tick(self.clock))
-        while self._asked:
+        self._fail_all()
+
+    def _fail_all(self) -> None:
+        while self._asked or self._answers:
             self.question_reaches_log(outage=True)
-        while self._answers:
             self.answer_arrives()
-            while self._asked:
-                self.question_reaches_log(outage=True)
 
     def _answer(self, effect: Effect) -> Answer:
         world, feed = self._world, self.feed

@@ -11,16 +11,22 @@ STEPS = 150
 
 
 class Schedule:
-    """One run, decided by its seed alone."""
+    """One run, decided by its seed alone.
 
-    def __init__(self, seed: int) -> None:
+    `oblivious`: whenever an older copy is restored, the relay is another one that has seen nothing of what was
+    lost; the only process that has seen it all must doubt. (It remembers the present epoch alone.)
+    """
+
+    def __init__(self, seed: int, *, oblivious: bool = False) -> None:
         self.random = Random(seed)
         self.world = World(self.random)
-        self.processes = [Process(name, self.world, self.random) for name in ("first", "second")]
+        self.oblivious = oblivious
+        names = ["only"] if oblivious else ["first", "second"]
+        self.processes = [Process(name, self.world, self.random) for name in names]
         self.clients = [
             Client(f"client {number}", self.random.choice(SELECTIONS), self.world) for number in range(6)
         ]
-        self.restores = self.random.random() < 0.5
+        self.restores = oblivious or self.random.random() < 0.5
         """Either the database may be replaced by an older copy, or relays may restart: one that has seen nothing
         of what was lost can't vouch for the epoch, and no cursor can tell."""
         self._actions = self._weigh()
@@ -72,9 +78,9 @@ class Schedule:
             (self.world.truncate, 0.7), (self.publish, 14),
             (self._receive, 22), (self._lose, 3), (self._double, 2), (self._reorder, 3), (self._foreign, 1),
             (self._ask, 26), (self._answer, 26), (self._outage, 1), (self._tick, 6),
-            (self._come, 12), (self._go, 5), (self._come_back_with_older, 3),
-            (self.world.prune, 0.5), (self.world.back_up, 0.7), (self._restore, 0.4),
-            (self._restart_relay, 0.5), (self._restart, 0.4),
+            (self._come, 12), (self._go, 8), (self._come_back_with_older, 8),
+            (self.world.prune, 0.5), (self.world.back_up, 0.7), (self._restore, 4 if self.oblivious else 0.4),
+            (self._restart_relay, 0.5), (self._restart, 0.0 if self.oblivious else 0.4),
         ]  # fmt: skip
 
     def _restart_relay(self) -> None:
@@ -166,9 +172,12 @@ class Schedule:
 
     def _restore(self) -> None:
         """Replace the database by an older copy; everyone loses the connection."""
-        if not self.world.copies or not self.restores:
+        if not self.restores or (self.oblivious and not self.processes[0].has_seen_all):
             return
-        self.world.restore()
+        if not self.world.restore(same_epoch=self.oblivious):
+            return
+        if self.oblivious:
+            self.world.restart_relay()
         for process in self.processes:
             process.connection_lost()
 
