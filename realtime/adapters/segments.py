@@ -1,7 +1,7 @@
 """Segments: the log's partitions, made ahead of the head and dropped by retention.
 
-A partition is made as a table and then attached: readers and the other relay go on. Dropping one waits for
-readers, `lock_timeout` at most; writers never touch the log.
+A partition is made as a table and then attached: readers and the other relay go on. Dropping one waits a moment
+for readers, or is left to the next time; writers never touch the log.
 """
 
 from typing import Any
@@ -33,6 +33,9 @@ WHERE g.stream = %(stream)s AND (
 ) ORDER BY g.epoch_number, g.upto
 """
 """Segments of dead epochs, and those whose last change is older than the retention; never the one of the head."""
+
+PATIENCE = "SET LOCAL lock_timeout = '100ms'"
+"""How long pruning waits for readers: assignments and other readers wait behind it."""
 
 REMOVE = "DELETE FROM realtime_segment WHERE id = %s"
 

@@ -252,6 +252,7 @@ class Relay:
         """Drop old segments of each stream; what a long reader holds up is dropped the next time."""
         try:
             async with connection.transaction():
+                await connection.execute(segments.PATIENCE)
                 for state in (await epochs.lock_streams(connection)).values():
                     dropped = await segments.prune(connection, state, self._settings.log_retention_seconds)
                     metrics.relay_pruned_segments.labels(state.name).inc(dropped)
