@@ -147,10 +147,12 @@ class Line:
         self.floor = head.floor
         if head.position < position:
             return Finding.BROKEN
-        if head.position == mark.position:
-            return Finding.SAME if head.mark == mark.mark else Finding.BROKEN
+        if head.position == mark.position and head.mark == mark.mark:
+            return Finding.SAME
         if head.floor and self.mark.position <= head.floor:
-            return Finding.OTHER
+            return Finding.OTHER  # What was known can't be looked up any more, not by a relay either.
+        if head.position == mark.position:
+            return Finding.BROKEN
         self.target = max(self.target, head.position)
         return Finding.BEYOND
 

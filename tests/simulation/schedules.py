@@ -23,9 +23,7 @@ class Schedule:
         self.oblivious = oblivious
         names = ["only"] if oblivious else ["first", "second"]
         self.processes = [Process(name, self.world, self.random) for name in names]
-        self.clients = [
-            Client(f"client {number}", self.random.choice(SELECTIONS), self.world) for number in range(6)
-        ]
+        self.clients = [Client(f"client {number}", self.random.choice(SELECTIONS), self.world) for number in range(6)]
         self.restores = oblivious or self.random.random() < 0.5
         """Either the database may be replaced by an older copy, or relays may restart: one that has seen nothing
         of what was lost can't vouch for the epoch, and no cursor can tell."""
@@ -147,9 +145,7 @@ class Schedule:
         process = client.process
         own = (f"{cursor[0]}:{client.name}", cursor[1]) if cursor else None
         process.perform(
-            process.feed.subscribe(
-                client, client.selection, own, lambda epoch: f"{epoch}:{client.name}", process.clock
-            )
+            process.feed.subscribe(client, client.selection, own, lambda epoch: f"{epoch}:{client.name}", process.clock)
         )
 
     def _go(self) -> None:
