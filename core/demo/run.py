@@ -26,7 +26,7 @@ import redis
 from psycopg import sql
 
 from core.demo.embedded import EmbeddedError, PostgresServer, RunState, ValkeyServer
-from core.demo.embedded.children import PR_SET_PDEATHSIG
+from core.demo.embedded.children import PR_SET_PDEATHSIG, Nap
 from core.demo.embedded.folders import private_folder, secret
 from core.demo.embedded.state import RunLock, home
 from core.demo.supervision import Command, Supervisor
@@ -34,11 +34,37 @@ from core.demo.supervision import Command, Supervisor
 DATABASE = "tideline"
 HOST = "127.0.0.1"
 READY_SECONDS = 30.0
+NAP_SECONDS = 0.05
 SIGN_INS = "sign in as staff, customer1 … customer12 or admin; the password is demo-only"
 
 
 class Stopping(BaseException):
-    """A signal asks the run to end."""
+    """A signal asked the run to end."""
+
+
+class Signals:
+    """Notes SIGINT, SIGTERM and SIGHUP, to be acted upon where it is safe.
+
+    A handler that raised would do so anywhere, also where Python swallows it (around a fork, for one).
+    """
+
+    def __init__(self) -> None:
+        self.received = False
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._note)
+
+    def nap(self, seconds: float) -> None:
+        """Sleep; raise Stopping as soon as a signal has come."""
+        deadline = time.monotonic() + seconds
+        while not self.received:
+            remaining = deadline - time.monotonic()
+            if remaining <= 0:
+                return
+            time.sleep(min(NAP_SECONDS, remaining))
+        raise Stopping
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.received = True
 
 
 def say(line: str) -> None:
@@ -49,15 +75,16 @@ def say(line: str) -> None:
 class Run:
     """One run on a TIDELINE_HOME, from taking its lock to giving it back."""
 
-    def __init__(self, folder: Path, port: int, environ: dict[str, str]) -> None:
+    def __init__(self, folder: Path, port: int, environ: dict[str, str], nap: Nap) -> None:
         self.folder = folder
         self.port = port
         self.environ = environ
+        self.nap = nap
         self.database_url = environ.get("DATABASE_URL", "")
         self.redis_url = environ.get("REDIS_URL", "")
         self.demo = not self.database_url or environ.get("DEMO", "").lower() in ("1", "true", "yes", "on")
         self.lock = RunLock(folder)
-        self.supervisor = Supervisor(say)
+        self.supervisor = Supervisor(say, nap)
 
     def __call__(self) -> None:
         """Run until a signal comes; EmbeddedError when it can't start."""
@@ -66,13 +93,12 @@ class Run:
             self.start()
             self.supervisor.watch()
         finally:
-            ignore_signals()
             self.supervisor.stop()
             self.lock.release()
 
     def start(self) -> None:
         """Start everything and say where it is."""
-        wait_for_port(self.port)
+        wait_for_port(self.port, self.nap)
         self.start_servers()
         RunState(self.database_url, self.redis_url, self.port, os.getpid()).write(self.folder)
         self.prepare()
@@ -91,7 +117,7 @@ class Run:
         if self.database_url:
             reach("DATABASE_URL", lambda: psycopg.connect(self.database_url, connect_timeout=5).close())
         else:
-            postgres = PostgresServer(self.folder / "postgres")
+            postgres = PostgresServer(self.folder / "postgres", nap=self.nap)
             if not postgres.data.exists():
                 say(f"making a PostgreSQL in {self.folder} …")
             self.supervisor.start("PostgreSQL", postgres)
@@ -100,7 +126,7 @@ class Run:
         if self.redis_url:
             reach("REDIS_URL", lambda: redis.Redis.from_url(self.redis_url, socket_connect_timeout=5).ping())
         else:
-            valkey = ValkeyServer(self.folder / "valkey")
+            valkey = ValkeyServer(self.folder / "valkey", nap=self.nap)
             self.supervisor.start("Valkey", valkey)
             self.redis_url = valkey.url()
 
@@ -116,8 +142,13 @@ class Run:
 
     def command(self, *arguments: str) -> Command:
         """Return a management command that finds its servers through this run's state."""
-        own = {"TIDELINE_HOME": str(self.folder), "SECRET_KEY": self.secret_key()}
-        return Command(*arguments, folder=private_folder(self.folder / "logs"), env=own)
+        env = {
+            "ALLOWED_HOSTS": f"{HOST},localhost",
+            **self.environ,
+            "TIDELINE_HOME": str(self.folder),
+            "SECRET_KEY": self.secret_key(),
+        }
+        return Command(*arguments, folder=private_folder(self.folder / "logs"), env=env, nap=self.nap)
 
     def secret_key(self) -> str:
         """Return the environment's SECRET_KEY, or with embedded servers one of this folder's own."""
@@ -132,7 +163,7 @@ class Run:
             if time.monotonic() > deadline:
                 say(f"not ready after {READY_SECONDS:.0f} s: {answer} (logs: {self.folder / 'logs'})")
                 return
-            time.sleep(0.25)
+            self.nap(0.25)
 
 
 def ask(url: str) -> str | None:
@@ -159,11 +190,11 @@ def reach(name: str, connect: Callable[[], object]) -> None:
 def create_database(server: PostgresServer, name: str) -> None:
     """Create the database unless it is there."""
     with psycopg.connect(server.url(), autocommit=True) as connection:
-        if not connection.execute("SELECT FROM pg_database WHERE datname = %s", [name]).fetchone():
+        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
 
 
-def wait_for_port(port: int) -> None:
+def wait_for_port(port: int, nap: Nap) -> None:
     """Make sure that the port is free; a run that was just killed gives it back within a moment."""
     deadline = time.monotonic() + 2
     while True:
@@ -174,7 +205,7 @@ def wait_for_port(port: int) -> None:
                 raise EmbeddedError(f"can't listen on port {port}: {error.strerror}") from error
             if time.monotonic() > deadline:
                 raise EmbeddedError(f"port {port} is taken: choose another, as in `make run PORT=9000`") from error
-            time.sleep(0.1)
+            nap(0.1)
         else:
             return
 
@@ -186,24 +217,12 @@ def port_number(text: str) -> int:
     return int(text)
 
 
-def on_signal(number: int, frame: FrameType | None) -> None:
-    """End the run; one signal is enough."""
-    ignore_signals()
-    raise Stopping(signal.Signals(number).name)
-
-
-def ignore_signals() -> None:
-    """Let the stop go on whatever signals come: it ends within seconds."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
-
-
 def die_with_parent() -> None:
     """End this run too when the `make` that started it is killed with -9."""
     parent = os.getppid()
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
     if os.getppid() != parent:
-        raise Stopping
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def main(arguments: list[str]) -> int:
@@ -212,17 +231,19 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--port", type=port_number, default=8000, help="HTTP port (default %(default)s)")
     parser.add_argument("--with-parent", action="store_true", help="end when the process that started this one does")
     options = parser.parse_args(arguments)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, on_signal)
+    signals = Signals()
+    if options.with_parent:
+        die_with_parent()
     try:
-        if options.with_parent:
-            die_with_parent()
-        Run(home(), options.port, dict(os.environ))()
+        Run(home(), options.port, dict(os.environ), signals.nap)()
     except Stopping:
         say("stopped")
         return 0
     except EmbeddedError as error:
         say(str(error))
+        return 1
+    except psycopg.Error as error:
+        say(f"PostgreSQL refuses: {str(error).splitlines()[0]}")
         return 1
     except OSError as error:
         full = "the disk is full: " if error.errno == errno.ENOSPC else ""

@@ -1,6 +1,5 @@
 """Keep a few processes running: start them again with backoff when they end, and end them all in order."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from core.demo.embedded import EmbeddedError, children
+from core.demo.embedded.children import Nap
 from core.demo.embedded.folders import reason_in, size_of
 from core.demo.embedded.state import CHECKOUT
 
@@ -23,7 +23,7 @@ BACKOFF_SECONDS = (1, 2, 5, 10, 30)
 STEADY_SECONDS = 30.0
 """A process that ran for so long counts as well when it ends: its next start comes soon."""
 
-LOOK_SECONDS = 0.2
+LOOK_SECONDS = 0.1
 STOP_SECONDS = 6.0
 
 
@@ -48,11 +48,12 @@ class Service(Protocol):
 class Command:
     """A management command of this checkout as a child; its output goes to a log of its own."""
 
-    def __init__(self, *arguments: str, folder: Path, env: Mapping[str, str]) -> None:
+    def __init__(self, *arguments: str, folder: Path, env: Mapping[str, str], nap: Nap) -> None:
         self.argv = [sys.executable, str(CHECKOUT / "manage.py"), *arguments]
         self.name = arguments[0]
         self.log = folder / f"{self.name}.log"
-        self.env = {**os.environ, "PYTHONUNBUFFERED": "1", **env}
+        self.env = {**env, "PYTHONUNBUFFERED": "1"}
+        self.nap = nap
         self.process: subprocess.Popen[bytes] | None = None
         self._since = 0
         self.log.unlink(missing_ok=True)
@@ -77,8 +78,16 @@ class Command:
     def run(self) -> None:
         """Run it to its end; raise EmbeddedError with its last line when it fails."""
         self.start()
+        try:
+            self._wait()
+        finally:
+            self.stop()
+
+    def _wait(self) -> None:
         assert self.process is not None
-        if code := self.process.wait():
+        while (code := self.process.poll()) is None:
+            self.nap(LOOK_SECONDS)
+        if code:
             raise EmbeddedError(f"`manage.py {self.name}` failed: {self.reason()} (exit {code}, log: {self.log})")
 
     def reason(self) -> str:
@@ -93,7 +102,7 @@ class Command:
                 raise EmbeddedError(f"`manage.py {self.name}` ended: {self.reason()} (log: {self.log})")
             if time.monotonic() > deadline:
                 raise EmbeddedError(f"`manage.py {self.name}` is not ready after {seconds:.0f} s (log: {self.log})")
-            time.sleep(0.05)
+            self.nap(LOOK_SECONDS)
 
 
 @dataclass
@@ -112,6 +121,7 @@ class Supervisor:
     """Watches services in the order in which they were started, and stops them in the reverse order."""
 
     say: Say
+    nap: Nap
     watched: list[Watched] = field(default_factory=list)
 
     def start(self, name: str, service: Service) -> None:
@@ -122,11 +132,11 @@ class Supervisor:
         entry.since = time.monotonic()
 
     def watch(self) -> None:
-        """Keep everything running until an exception (a signal) ends it."""
+        """Keep everything running until `nap` raises, as it does after a signal."""
         while True:
             for entry in self.watched:
                 self.look(entry, time.monotonic())
-            time.sleep(LOOK_SECONDS)
+            self.nap(LOOK_SECONDS)
 
     def look(self, entry: Watched, now: float) -> None:
         """Note that a service has ended, or start it again when that is due."""

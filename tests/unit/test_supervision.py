@@ -1,5 +1,6 @@
 """The supervisor starts again what ended, later each time, and stops everything in order."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -46,7 +47,7 @@ def service(tmp_path: Path) -> FakeService:
 
 def test_a_service_that_ended_is_started_again_after_a_wait(service: FakeService, said: list[str]) -> None:
     """One clear line says why and when; nothing happens before."""
-    supervisor, entry = Supervisor(said.append), Watched("it", service, since=0.5)
+    supervisor, entry = Supervisor(said.append, time.sleep), Watched("it", service, since=0.5)
     service.running = False
     service.log.write_text("first line\nwhat went wrong\n")
     supervisor.look(entry, 1.0)
@@ -61,7 +62,7 @@ def test_a_service_that_ended_is_started_again_after_a_wait(service: FakeService
 
 def test_the_waits_grow_and_stay(service: FakeService, said: list[str]) -> None:
     """Each end in a row waits longer, up to the last wait; a start that fails counts as one."""
-    supervisor, entry = Supervisor(said.append), Watched("it", service, since=0.5)
+    supervisor, entry = Supervisor(said.append, time.sleep), Watched("it", service, since=0.5)
     service.running = False
     service.failure = EmbeddedError("it can't")
     waits = []
@@ -77,7 +78,7 @@ def test_the_waits_grow_and_stay(service: FakeService, said: list[str]) -> None:
 
 def test_a_long_life_forgives(service: FakeService, said: list[str]) -> None:
     """After a steady while the next start comes soon again."""
-    supervisor, entry = Supervisor(said.append), Watched("it", service, since=100.0, ends=4)
+    supervisor, entry = Supervisor(said.append, time.sleep), Watched("it", service, since=100.0, ends=4)
     service.running = False
     supervisor.look(entry, 100.0 + STEADY_SECONDS + 1)
     assert entry.due == 100.0 + STEADY_SECONDS + 1 + BACKOFF_SECONDS[0]
@@ -86,7 +87,7 @@ def test_a_long_life_forgives(service: FakeService, said: list[str]) -> None:
 def test_everything_is_stopped_in_reverse_order(tmp_path: Path, said: list[str]) -> None:
     """Also when one of them fails to stop."""
     history: list[str] = []
-    supervisor = Supervisor(said.append)
+    supervisor = Supervisor(said.append, time.sleep)
     services = [FakeService(tmp_path / "log", history, name) for name in ("database", "relay", "server")]
     for each in services:
         supervisor.start(each.name, each)

@@ -18,6 +18,9 @@ from pathlib import Path
 LIBC = ctypes.CDLL(None, use_errno=True)
 """Loaded before any fork: the code between fork and exec only calls into it."""
 
+Nap = Callable[[float], None]
+"""Sleeps for so many seconds; may raise to end a wait early."""
+
 PR_SET_PDEATHSIG = 1
 PR_SET_KEEPCAPS = 8
 PR_CAP_AMBIENT = 47

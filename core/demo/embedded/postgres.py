@@ -37,12 +37,20 @@ class PostgresServer:
     `settings` are added to `SETTINGS`. Every failure is an EmbeddedError of one line.
     """
 
-    def __init__(self, folder: Path, *, port: int | None = None, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        port: int | None = None,
+        settings: Mapping[str, str] | None = None,
+        nap: children.Nap = time.sleep,
+    ) -> None:
         self.folder = folder
         self.data = folder / "data"
         self.log = folder / "postgres.log"
         self.port = port
         self.settings = {**SETTINGS, **(settings or {})}
+        self.nap = nap
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -138,7 +146,12 @@ class PostgresServer:
             prepare=prepare,
             env=_environment(),
         )
-        if child.wait() != 0:
+        try:
+            while child.poll() is None:
+                self.nap(0.02)
+        finally:
+            children.end(child)
+        if child.returncode != 0:
             raise EmbeddedError(f"PostgreSQL can't make its data folder: {reason_in(self.log)} (log: {self.log})")
         draft.replace(self.data)
 
@@ -172,7 +185,7 @@ class PostgresServer:
             if time.monotonic() > deadline:
                 self.stop()
                 raise EmbeddedError(f"PostgreSQL takes no connections after {START_SECONDS:.0f} s (log: {self.log})")
-            time.sleep(0.02)
+            self.nap(0.02)
 
 
 def _identity(folder: Path) -> Callable[[], None] | None:

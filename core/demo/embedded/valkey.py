@@ -18,10 +18,11 @@ START_SECONDS = 15.0
 class ValkeyServer:
     """A Valkey that listens on 127.0.0.1 with a password; every failure is an EmbeddedError of one line."""
 
-    def __init__(self, folder: Path, *, port: int | None = None) -> None:
+    def __init__(self, folder: Path, *, port: int | None = None, nap: children.Nap = time.sleep) -> None:
         self.folder = folder
         self.log = folder / "valkey.log"
         self.port = port
+        self.nap = nap
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -88,7 +89,7 @@ class ValkeyServer:
             if time.monotonic() > deadline:
                 self.kill()
                 raise EmbeddedError(f"Valkey does not answer after {START_SECONDS:.0f} s (log: {self.log})")
-            time.sleep(0.01)
+            self.nap(0.01)
 
 
 def _answers(port: int, password: str) -> bool:
