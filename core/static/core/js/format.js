@@ -5,6 +5,8 @@ const number = (options) => new Intl.NumberFormat(LANGUAGE, options);
 const time = (options) => new Intl.DateTimeFormat(LANGUAGE, options);
 
 const kilograms = number({ maximumFractionDigits: 3 });
+const tenths = number({ maximumFractionDigits: 1 });
+const compact = number({ notation: "compact", maximumSignificantDigits: 3 });
 const whole = number({ maximumFractionDigits: 0 });
 const unitPrice = number({ minimumFractionDigits: 4, maximumFractionDigits: 4 });
 const percents = number({ style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1, signDisplay: "exceptZero" });
@@ -22,6 +24,8 @@ function currencyFormat(currency, options) {
 }
 
 export const kg = (value) => kilograms.format(value);
+/** A difference in kg, short enough to stand beside the value. */
+export const kgBrief = (value) => (value >= 10_000 ? compact : tenths).format(value);
 export const count = (value) => whole.format(value);
 export const perKg = (value) => unitPrice.format(value);
 export const percent = (share) => percents.format(share);

@@ -1,7 +1,7 @@
 /** The public list of materials, with prices that move. */
 
 import { bindFilters, matcher, offer, rememberSort } from "./filters.js";
-import { count, kg, percent, perKg } from "./format.js";
+import { count, kg, percent, perKg, sentence } from "./format.js";
 import { openLivePage } from "./live-page.js";
 import { LiveTable } from "./live-table.js";
 import { RateMeter } from "./rate-meter.js";
@@ -15,9 +15,9 @@ const meter = new RateMeter();
 const opening = new Map();
 const COLUMNS = {
   name: { text: ({ row }) => row.name, sort: ({ row }) => row.name },
-  sub: { text: ({ row }) => [row.form, row.grade].filter(Boolean).join(" · ") },
+  sub: { text: ({ row }) => [sentence(row.form), row.grade].filter(Boolean).join(" · ") },
   category: { text: ({ row }) => row.category, sort: ({ row }) => `${row.category} ${row.name}` },
-  form: { text: ({ row }) => row.form, sort: ({ row }) => row.form },
+  form: { text: ({ row }) => sentence(row.form), sort: ({ row }) => row.form },
   grade: { text: ({ row }) => row.grade, sort: ({ row }) => row.grade },
   density: { text: ({ row }) => kg(row.density_kg_per_m3), sort: ({ row }) => Number(row.density_kg_per_m3) },
   price: { text: ({ row }) => perKg(row.price_per_kg), sort: ({ price }) => price, by: ({ price }) => price, delta: perKg },

@@ -72,7 +72,7 @@ function drawFigures() {
   }
   const of = (status) => counts.get(status) ?? 0;
   figure("open").textContent = count(of("placed") + of("paid") + of("picking") + of("shipped"));
-  figure("open-note").textContent = `${count(of("placed"))} awaiting payment`;
+  figure("open-note").textContent = `${of("placed") ? count(of("placed")) : "none"} awaiting payment`;
   figure("picking").textContent = count(of("picking"));
   figure("shipped").textContent = count(of("shipped"));
   figure("value").textContent = roundMoney(value, currency);

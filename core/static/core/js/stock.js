@@ -1,7 +1,7 @@
 /** The stock dashboard: stock levels with their material and warehouse, filtered, sorted and summed up live. */
 
 import { bindFilters, matcher, offer, rememberSort } from "./filters.js";
-import { ago, atFull, count, kg, money, perKg, roundMoney, weight } from "./format.js";
+import { ago, atFull, count, kg, kgBrief, money, perKg, roundMoney, sentence, weight } from "./format.js";
 import { openLivePage } from "./live-page.js";
 import { LiveTable } from "./live-table.js";
 import { RateMeter } from "./rate-meter.js";
@@ -17,9 +17,9 @@ const COLUMNS = {
   sub: { text: (item) => item.sub },
   category: { text: (item) => item.category, sort: (item) => `${item.category} ${item.name}` },
   warehouse: { text: (item) => item.warehouse, sort: (item) => `${item.warehouse} ${item.name}` },
-  on_hand: { text: (item) => kg(item.row.on_hand), sort: (item) => item.onHand, by: (item) => item.onHand, delta: kg },
-  reserved: { text: (item) => kg(item.row.reserved), sort: (item) => item.reserved, by: (item) => item.reserved, delta: kg },
-  available: { text: (item) => kg(item.row.available), sort: (item) => item.available, by: (item) => item.available, delta: kg },
+  on_hand: { text: (item) => kg(item.row.on_hand), sort: (item) => item.onHand, by: (item) => item.onHand, delta: kgBrief },
+  reserved: { text: (item) => kg(item.row.reserved), sort: (item) => item.reserved, by: (item) => item.reserved, delta: kgBrief },
+  available: { text: (item) => kg(item.row.available), sort: (item) => item.available, by: (item) => item.available, delta: kgBrief },
   cover: { sort: (item) => item.cover },
   badge: { text: (item) => LEVELS[item.level] ?? "" },
   price: { text: (item) => perKg(item.price), sort: (item) => item.priceNumber, by: (item) => item.priceNumber, delta: perKg },
@@ -37,7 +37,7 @@ function join(row, material, warehouse) {
   return {
     row,
     name: material?.name ?? `Material ${row.material_id}`,
-    sub: [material?.form, material?.grade].filter(Boolean).join(" · "),
+    sub: [sentence(material?.form ?? ""), material?.grade].filter(Boolean).join(" · "),
     category: material?.category ?? "",
     warehouse: warehouse?.code ?? `#${row.warehouse_id}`,
     place: warehouse?.city || warehouse?.name || "",
