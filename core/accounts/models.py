@@ -3,15 +3,16 @@
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.db.models.functions import Now
+from django.utils import timezone
 
 
 class Customer(models.Model):
     """A company that buys."""
 
     name = models.CharField(max_length=120, unique=True)
-    city = models.CharField(max_length=80, blank=True, db_default="")
-    country = models.CharField("country code", max_length=2, blank=True, db_default="")
-    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    city = models.CharField(max_length=80, blank=True, default="", db_default="")
+    country = models.CharField("country code", max_length=2, blank=True, default="", db_default="")
+    created_at = models.DateTimeField(default=timezone.now, db_default=Now(), editable=False)
 
     class Meta:
         ordering = ["name"]

@@ -10,14 +10,14 @@ class Material(models.Model):
     """
 
     slug = models.SlugField(max_length=80, unique=True)
-    name = models.CharField(max_length=120, db_default="")
-    category = models.CharField(max_length=40, db_index=True, db_default="")
-    form = models.CharField(max_length=40, blank=True, db_default="")
-    grade = models.CharField(max_length=40, blank=True, db_default="")
+    name = models.CharField(max_length=120, default="", db_default="")
+    category = models.CharField(max_length=40, db_index=True, default="", db_default="")
+    form = models.CharField(max_length=40, blank=True, default="", db_default="")
+    grade = models.CharField(max_length=40, blank=True, default="", db_default="")
     price_per_kg = models.DecimalField(max_digits=12, decimal_places=4)
-    currency = models.CharField(max_length=3, db_default="EUR")
+    currency = models.CharField(max_length=3, default="EUR", db_default="EUR")
     density_kg_per_m3 = models.DecimalField("density, kg/m³", max_digits=10, decimal_places=2)
-    archived = models.BooleanField(db_default=False)
+    archived = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         ordering = ["category", "name"]

@@ -12,20 +12,16 @@ from django.utils.text import slugify
 
 
 class Article(NamedTuple):
-    """A material of the assortment."""
+    """A material of the assortment; its slug is `rebar-12` for "Rebar 12 mm"."""
 
     category: str
+    slug: str
     name: str
     form: str
     grade: str
     density_kg_per_m3: Decimal
     price_per_kg: Decimal
     lot_kg: int
-
-    @property
-    def slug(self) -> str:
-        """The name as it stands in an address: `rebar-12` for "Rebar 12 mm"."""
-        return slugify(self.name.removesuffix(" mm"))
 
 
 TABLE = """
@@ -185,7 +181,8 @@ def _articles(table: str) -> tuple[Article, ...]:
             category = fields[0]
             continue
         name, form, grade, density, price, lot = fields
-        found.append(Article(category, name, form, grade, Decimal(density), Decimal(price), int(lot)))
+        slug = slugify(name.removesuffix(" mm"))
+        found.append(Article(category, slug, name, form, grade, Decimal(density), Decimal(price), int(lot)))
     return tuple(found)
 
 

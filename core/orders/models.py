@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from django.db import models
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from core.accounts.models import Customer
 from core.catalogue.models import Material
@@ -32,13 +33,13 @@ class Order(models.Model):
     number = models.CharField(max_length=20, unique=True)
     status = models.CharField(max_length=12, choices=Status, default=Status.DRAFT, db_default=Status.DRAFT)
     customer = models.ForeignKey(Customer, models.PROTECT, related_name="orders")
-    customer_name = models.CharField(max_length=120, db_default="")
-    total = models.DecimalField(max_digits=14, decimal_places=2, db_default=Decimal(0))
-    currency = models.CharField(max_length=3, db_default="EUR")
+    customer_name = models.CharField(max_length=120, default="", db_default="")
+    total = models.DecimalField(max_digits=14, decimal_places=2, default=Decimal(0), db_default=Decimal(0))
+    currency = models.CharField(max_length=3, default="EUR", db_default="EUR")
     placed_at = models.DateTimeField(null=True, blank=True)
     updated_at = models.DateTimeField(auto_now=True, db_default=Now())
     promised_at = models.DateTimeField(null=True, blank=True)
-    archived = models.BooleanField(db_default=False)
+    archived = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         ordering = ["-id"]
@@ -58,8 +59,8 @@ class OrderLine(models.Model):
     position = models.PositiveSmallIntegerField()
     material = models.ForeignKey(Material, models.PROTECT, related_name="+")
     warehouse = models.ForeignKey(Warehouse, models.PROTECT, related_name="+")
-    material_name = models.CharField(max_length=120, db_default="")
-    material_slug = models.CharField(max_length=80, db_default="")
+    material_name = models.CharField(max_length=120, default="", db_default="")
+    material_slug = models.CharField(max_length=80, default="", db_default="")
     quantity_kg = models.DecimalField("quantity, kg", max_digits=14, decimal_places=3)
     unit_price = models.DecimalField("price per kg", max_digits=12, decimal_places=4)
     total = models.DecimalField(max_digits=14, decimal_places=2)
@@ -80,9 +81,9 @@ class OrderEvent(models.Model):
 
     order = models.ForeignKey(Order, models.CASCADE, related_name="events")
     kind = models.CharField(max_length=20)
-    message = models.CharField(max_length=300, blank=True, db_default="")
-    actor = models.CharField(max_length=150, blank=True, db_default="")
-    at = models.DateTimeField(db_default=Now())
+    message = models.CharField(max_length=300, blank=True, default="", db_default="")
+    actor = models.CharField(max_length=150, blank=True, default="", db_default="")
+    at = models.DateTimeField(default=timezone.now, db_default=Now())
 
     class Meta:
         ordering = ["order", "id"]

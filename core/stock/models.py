@@ -12,8 +12,8 @@ class Warehouse(models.Model):
     """A place where material lies."""
 
     code = models.CharField(max_length=12, unique=True)
-    name = models.CharField(max_length=80, db_default="")
-    city = models.CharField(max_length=80, db_default="")
+    name = models.CharField(max_length=80, default="", db_default="")
+    city = models.CharField(max_length=80, default="", db_default="")
 
     class Meta:
         ordering = ["code"]
@@ -31,9 +31,15 @@ class StockLevel(models.Model):
 
     material = models.ForeignKey(Material, models.PROTECT, related_name="stock_levels")
     warehouse = models.ForeignKey(Warehouse, models.PROTECT, related_name="stock_levels")
-    on_hand = models.DecimalField("on hand, kg", max_digits=14, decimal_places=3, db_default=Decimal(0))
-    reserved = models.DecimalField("reserved, kg", max_digits=14, decimal_places=3, db_default=Decimal(0))
-    reorder_below = models.DecimalField("reorder below, kg", max_digits=14, decimal_places=3, db_default=Decimal(0))
+    on_hand = models.DecimalField(
+        "on hand, kg", max_digits=14, decimal_places=3, default=Decimal(0), db_default=Decimal(0)
+    )
+    reserved = models.DecimalField(
+        "reserved, kg", max_digits=14, decimal_places=3, default=Decimal(0), db_default=Decimal(0)
+    )
+    reorder_below = models.DecimalField(
+        "reorder below, kg", max_digits=14, decimal_places=3, default=Decimal(0), db_default=Decimal(0)
+    )
     updated_at = models.DateTimeField(auto_now=True, db_default=Now())
 
     class Meta:

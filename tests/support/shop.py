@@ -56,7 +56,7 @@ def an_order(level: StockLevel | None = None, quantity_kg: int | str = 10, custo
     return place_order(customer or a_customer(), [wanted], actor="test")
 
 
-def levels_of(level: StockLevel) -> tuple[Decimal, Decimal]:
+def levels_of(level: StockLevel) -> tuple[Decimal | int, Decimal | int]:
     """Return what is on hand and what is reserved now."""
     level.refresh_from_db()
     return level.on_hand, level.reserved

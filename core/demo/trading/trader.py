@@ -44,15 +44,18 @@ class Trader:
     rate: float
     stop: Event
     random: Random = field(default_factory=Random)
+    clock: Callable[[], float] = time.monotonic
     actions: int = 0
     outages: int = 0
 
     def run(self, seconds: float | None = None) -> None:
-        """Trade at `rate` actions a second. Raises CommandError when the database carries no mark (any more)."""
-        require_mark()
-        started = due = time.monotonic()
+        """Trade at `rate` actions a second, in a database that carries the mark.
+
+        Raises CommandError when one without it turns up behind the same address.
+        """
+        started = due = self.clock()
         while not self.stop.is_set():
-            now = time.monotonic()
+            now = self.clock()
             if seconds is not None and now - started >= seconds:
                 return
             if now < due:

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from core.demo.mark import require_mark
 from core.demo.trading.trader import Trader
 
 
@@ -35,6 +36,7 @@ class Command(BaseCommand):
 
     def handle(self, *_: Any, **options: Any) -> None:
         """Trade, and say what was done."""
+        require_mark()
         trader = Trader(rate=options["rate"], stop=Event(), random=Random(options["seed"]))  # noqa: S311 - play money
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: trader.stop.set())
