@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import structlog
-from channels.layers import get_channel_layer  # type: ignore[import-untyped]
+from channels.layers import get_channel_layer
 
 from realtime.conf import RealtimeSettings
 from realtime.errors import BusUnavailable

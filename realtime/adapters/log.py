@@ -2,7 +2,7 @@
 
     LogReader
     ├── heads, read, verify, doubt    one connection, autocommit
-    └── snapshot                      a pool of four, one REPEATABLE READ transaction each
+    └── snapshot                      four at most, one REPEATABLE READ transaction each
 
 An outage is LogUnavailable, whatever it was; the next call connects anew.
 """
@@ -15,7 +15,6 @@ from typing import Any
 import psycopg
 from psycopg import AsyncConnection
 from psycopg.conninfo import make_conninfo
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from realtime import metrics
 from realtime.adapters.capture import image_of, key_of
@@ -75,7 +74,8 @@ class LogReader:
         self._conninfo = make_conninfo(conninfo)
         self._connection: AsyncConnection[Any] | None = None
         self._turn = asyncio.Lock()
-        self._pool: AsyncConnectionPool[AsyncConnection[Any]] | None = None
+        self._snapshots = asyncio.Semaphore(SNAPSHOT_CONNECTIONS)
+        self._idle: list[AsyncConnection[Any]] = []
         self.log_reads = 0
         self.snapshot_queries = 0
 
@@ -152,12 +152,10 @@ class LogReader:
 
     async def close(self) -> None:
         """End all connections."""
+        await self._close_idle()
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.close()
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            await pool.close()
 
     async def _select(self, connection: AsyncConnection[Any], part: Part, max_rows: int) -> psycopg.AsyncCursor[Any]:
         statement, values = select_rows(self._captures[part.kind], part)
@@ -181,44 +179,47 @@ class LogReader:
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[AsyncConnection[Any]]:
-        """Give the one connection to one caller at a time; drop it when anything fails on it."""
-        async with self._turn:
+        """Give the one connection to one caller at a time."""
+        async with self._turn, self._answering():
+            if self._connection is None or self._connection.closed:
+                self._connection = await self._connect()
+            connection = self._connection
             try:
-                async with asyncio.timeout(ANSWER_SECONDS):
-                    if self._connection is None or self._connection.closed:
-                        self._connection = await AsyncConnection.connect(self._bounded(), autocommit=True)
-                    yield self._connection
-            except (psycopg.Error, OSError, TimeoutError) as error:
-                await self._drop()
-                raise _unavailable(error) from error
-            except asyncio.CancelledError:
-                await self._drop()
+                yield connection
+            except BaseException:
+                await connection.close()  # What is still under way on it must not meet the next caller.
                 raise
-
-    async def _drop(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            await connection.close()
 
     @asynccontextmanager
     async def _snapshot_connection(self) -> AsyncIterator[AsyncConnection[Any]]:
+        """Give one of a few connections to each caller."""
+        async with self._snapshots, self._answering():
+            connection = self._idle.pop() if self._idle else await self._connect()
+            try:
+                yield connection
+            except BaseException:
+                await connection.close()
+                raise
+            self._idle.append(connection)
+
+    @asynccontextmanager
+    async def _answering(self) -> AsyncIterator[None]:
+        """Bound the time of a call, and turn every kind of outage into LogUnavailable."""
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                if self._pool is None:
-                    self._pool = AsyncConnectionPool(
-                        self._bounded(),
-                        min_size=0,
-                        max_size=SNAPSHOT_CONNECTIONS,
-                        open=False,
-                        kwargs={"autocommit": True},
-                        check=AsyncConnectionPool.check_connection,
-                        name="tideline-snapshots",
-                    )
-                    await self._pool.open()
-                async with self._pool.connection() as connection:
-                    yield connection
-        except (psycopg.Error, OSError, TimeoutError, PoolTimeout) as error:
-            raise _unavailable(error) from error
+                yield
+        except (psycopg.Error, OSError, TimeoutError) as error:
+            await self._close_idle()  # They are dead too, most likely.
+            metrics.log_failures.inc()
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise LogUnavailable(f"PostgreSQL did not answer: {reason}") from error
+
+    async def _close_idle(self) -> None:
+        while self._idle:
+            await self._idle.pop().close()
+
+    async def _connect(self) -> AsyncConnection[Any]:
+        return await AsyncConnection.connect(self._bounded(), autocommit=True)
 
     def _bounded(self) -> str:
         options = psycopg.conninfo.conninfo_to_dict(self._conninfo).get("options") or ""
@@ -246,8 +247,3 @@ def _verify(stream: str, epoch: str, after: int, known: Mark | None, state: Any)
         raise FloorPassed(f"{stream}: the log begins after position {floor}")
     if known is not None and known.position > 0 and mark != known.mark:
         raise EpochChanged(f"{stream}: position {known.position} has the mark {mark}, not {known.mark}")
-
-
-def _unavailable(error: BaseException) -> LogUnavailable:
-    metrics.log_failures.inc()
-    return LogUnavailable(f"PostgreSQL did not answer: {' '.join(str(error).split()) or type(error).__name__}")

@@ -1,0 +1,166 @@
+"""Captures that differ from their declarations are errors at start-up, and the migration operation sets them right."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.core.checks import CheckMessage
+from django.db import connection, migrations
+from django.db.migrations.recorder import MigrationRecorder
+from django.db.migrations.state import ProjectState
+from django.db.migrations.writer import OperationWriter
+
+from core.stock.models import Warehouse
+from realtime import checks
+from realtime.adapters.capture import WatchTable
+from realtime.checks import check_captures, check_settings
+from realtime.conf import realtime_settings
+from realtime.declare import capture_of
+from realtime.errors import DeclarationError
+from tests.support import shelf
+from tests.support.databases import Database
+
+COLUMNS = ["id", "code", "name", "city"]
+
+
+def found() -> list[tuple[str | None, str]]:
+    """Return ids and texts of what the check of captures says."""
+    return [(message.id, message.msg) for message in check_captures(databases=["default"])]
+
+
+def ids(messages: list[CheckMessage]) -> list[str | None]:
+    """Return the ids of messages."""
+    return [message.id for message in messages]
+
+
+def test_the_migrated_database_is_as_declared(database: Database, django_db_blocker: Any) -> None:
+    """After `migrate` every declared capture is installed as declared; without the database nothing is compared."""
+    assert found() == []
+    assert check_captures(databases=None) == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected", "text"),
+    [
+        ("DROP TRIGGER realtime_update ON stock_warehouse", "realtime.E005", "lacks realtime_update"),
+        ("ALTER TABLE stock_warehouse DISABLE TRIGGER realtime_delete", "realtime.E006", "realtime_delete is disabled"),
+        ("ALTER TABLE stock_warehouse ENABLE TRIGGER realtime_insert", "realtime.E006", "skipped by some sessions"),
+        ("DROP FUNCTION realtime_capture_stock_warehouse CASCADE", "realtime.E005", "realtime_truncate"),
+        ("ALTER FUNCTION realtime_capture_stock_warehouse SECURITY INVOKER", "realtime.E007", "is not the one"),
+        ("ALTER FUNCTION realtime_capture_stock_warehouse RESET TimeZone", "realtime.E007", "is not the one"),
+    ],
+)
+def test_a_capture_that_was_touched_is_an_error(database: Database, statement: str, expected: str, text: str) -> None:
+    """Missing, disabled, not ENABLE ALWAYS, or another function: each is named, with its table."""
+    database.execute(statement)
+    ((error, message),) = found()
+    assert error == expected
+    assert text in message
+    assert "stock_warehouse" in message
+
+
+def test_a_declaration_that_went_on_is_an_error(database: Database) -> None:
+    """The installed function captures other columns than the declared ones."""
+    operate(WatchTable("inventory", "warehouse", columns=["id", "code"]))
+    assert [error for error, _ in found()] == ["realtime.E007"]
+
+
+def test_a_partition_without_triggers_is_an_error(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A partition that was added later lacks them until the capture is installed again."""
+    with database.connect() as session:
+        shelf.build(session)
+    monkeypatch.setattr(checks.registry, "streams", {"shelf": FakeStream})
+    assert found() == []
+    database.execute("CREATE TABLE shelf_reading_next PARTITION OF shelf_reading FOR VALUES FROM (200) TO (300)")
+    assert [(error, "shelf_reading_next" in text) for error, text in found()] == [("realtime.E005", True)]
+
+
+class FakeStream:
+    """The shelf as a declared stream; it has no Django models."""
+
+    name = shelf.STREAM
+    captures = shelf.CAPTURES
+
+
+def test_with_migrations_not_applied_nothing_is_compared(database: Database) -> None:
+    """`migrate` runs the checks before it has installed anything: then there is a warning only."""
+    MigrationRecorder(connection).record_unapplied("stock", "0002_watch")
+    assert [error for error, _ in found()] == ["realtime.W004"]
+
+
+def operate(operation: migrations.operations.base.Operation, *, backwards: bool = False) -> None:
+    """Run an operation of a migration of `stock` on the database as it is."""
+    state = ProjectState.from_apps(Warehouse._meta.apps)
+    with connection.schema_editor() as editor:
+        run = operation.database_backwards if backwards else operation.database_forwards
+        run("stock", editor, state, state)
+
+
+def captured(database: Database) -> Iterator[tuple[bool, str | None]]:
+    """Return (reset, new image) of what is in the inbox, in order."""
+    yield from database.execute("SELECT reset, new FROM realtime_inbox ORDER BY id")
+
+
+def test_other_columns_replace_the_capture_and_record_a_reset(database: Database) -> None:
+    """The operation is repeatable and reversible: new columns, the earlier ones, none."""
+    operation = WatchTable("inventory", "warehouse", columns=["id", "code"], was=COLUMNS)
+    insert = "INSERT INTO stock_warehouse (id, code) VALUES (%s, %s)"
+
+    operate(operation)
+    database.execute(insert, 1, "A")
+    operate(operation, backwards=True)
+    database.execute(insert, 2, "B")
+    assert list(captured(database)) == [(True, None), (False, '[1, "A"]'), (True, None), (False, '[2, "B", "", ""]')]
+    assert found() == []
+
+    operate(WatchTable("inventory", "warehouse", columns=COLUMNS), backwards=True)
+    database.execute(insert, 3, "C")
+    assert len(list(captured(database))) == 4
+
+
+def test_a_table_that_nobody_can_have_seen_needs_no_reset(database: Database) -> None:
+    """A fresh table begins without one, so that a new project's log is empty."""
+    assert database.execute("SELECT count(*) FROM realtime_inbox") == [(0,)]
+
+
+def test_the_operation_is_written_as_it_was_made() -> None:
+    """`makemigrations` and `squashmigrations` can write it; `sqlmigrate` names it."""
+    operation = WatchTable("inventory", "warehouse", columns=["id"], was=["id", "code"])
+    written, imports = OperationWriter(operation, indentation=0).serialize()
+    assert "import realtime.adapters.capture" in imports
+    assert "was=['id', 'code']" in written
+    assert operation.describe() == "Capture changes of warehouse in the stream inventory"
+
+
+def test_the_operation_refuses_what_it_can_not_capture(database: Database) -> None:
+    """A key left out, an unknown column: an error that names them, and no trigger."""
+    for columns in (["code"], ["id", "colour"]):
+        with pytest.raises(DeclarationError):
+            operate(WatchTable("inventory", "warehouse", columns=columns))
+    assert capture_of(Warehouse, COLUMNS).columns == tuple(COLUMNS)
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({}, []),
+        ({"relay_poll_seconds": 0}, ["realtime.E002"]),
+        ({"deployment": "with space"}, ["realtime.E002"]),
+        ({"channel_layer": "absent"}, ["realtime.E002"]),
+    ],
+    ids=str,
+)
+def test_settings_that_can_not_work_are_errors(settings: Any, changed: dict[str, Any], expected: list[str]) -> None:
+    """Broken settings are told at start-up, with their value."""
+    settings.REALTIME = {**settings.REALTIME, **changed}
+    realtime_settings.cache_clear()
+    try:
+        assert ids(check_settings()) == expected
+    finally:
+        realtime_settings.cache_clear()
+
+
+def test_the_core_channel_layer_is_warned_of(settings: Any) -> None:
+    """A layer that drops messages at its capacity works, late: a warning."""
+    settings.CHANNEL_LAYERS = {"default": {"BACKEND": "channels_redis.core.RedisChannelLayer"}}
+    assert ids(check_settings()) == ["realtime.W003"]
