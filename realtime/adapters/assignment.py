@@ -58,8 +58,9 @@ ASSIGN = """
 WITH taken AS (
     DELETE FROM realtime_inbox WHERE id > %(low)s {bound} RETURNING *
 ), placed AS (
-    SELECT *, row_number() OVER (PARTITION BY stream ORDER BY last, id) AS number
-    FROM (SELECT *, max(id) OVER (PARTITION BY stream, xid) AS last FROM taken) spans
+    SELECT *, row_number() OVER ordered AS number, lead(xid) OVER ordered IS DISTINCT FROM xid AS ends
+    FROM (SELECT *, max(id) OVER (PARTITION BY xid) AS last FROM taken) spans
+    WINDOW ordered AS (PARTITION BY stream ORDER BY last, id)
 ), totals AS (
     SELECT stream, count(*) AS changes,
         sum(coalesce(octet_length(new), 0) + coalesce(octet_length(old), 0)) AS bytes
@@ -71,7 +72,7 @@ WITH taken AS (
 ), logged AS (
     INSERT INTO realtime_log
         (stream, epoch_number, position, inbox_id, reset, ends, kind, key, version, new, old, mark)
-    SELECT p.stream, r.epoch_number, r.before + p.number, p.id, p.reset, p.id = p.last,
+    SELECT p.stream, r.epoch_number, r.before + p.number, p.id, p.reset, p.ends,
         p.kind, p.key, p.version, p.new, p.old, CASE WHEN r.before + p.number = r.head THEN %(mark)s END
     FROM placed p LEFT JOIN raised r ON r.name = p.stream
 )

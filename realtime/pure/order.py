@@ -3,15 +3,16 @@
 Ids of the inbox become visible out of order, and neither ids nor transaction ids alone tell what happened first:
 
 - A transaction's changes stay together: they get one contiguous run of positions.
-- Transactions are ordered by the *last* id of each. When two of them touched one row, the second one wrote it
-  after the first one had ended, so that its last id is greater. By the first id, or by the transaction's id,
-  two updates of one row can be reversed: both are taken before the row is waited for.
+- Transactions are ordered by the *last* id of each, in whatever stream. When two of them touched one row, the
+  second one wrote it after the first one had ended, so that its last id is greater. By the first id, or by the
+  transaction's id, two updates of one row can be reversed: both are taken before the row is waited for.
 - What becomes visible later gets later positions, whatever its ids: nothing that it waited for is later still.
 
 The relay computes this in SQL (`realtime.adapters.assignment`); a contract test holds the two together.
 """
 
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import NamedTuple
 
 
@@ -34,15 +35,16 @@ class Place(NamedTuple):
 
 def order(pending: Iterable[Pending], heads: dict[str, int]) -> list[Place]:
     """Return the places of all visible inbox rows, by stream and position, above each stream's head."""
-    last: dict[tuple[str, int], int] = {}
     rows = list(pending)
+    last: dict[int, int] = {}
     for row in rows:
-        run = (row.stream, row.xid)
-        last[run] = max(row.id, last.get(run, row.id))
-    rows.sort(key=lambda row: (row.stream, last[row.stream, row.xid], row.id))
+        last[row.xid] = max(row.id, last.get(row.xid, row.id))
+    rows.sort(key=lambda row: (row.stream, last[row.xid], row.id))
     positions = dict(heads)
     places = []
-    for row in rows:
+    for row, following in pairwise([*rows, None]):
+        assert row is not None
         positions[row.stream] += 1
-        places.append(Place(row.id, row.stream, positions[row.stream], row.id == last[row.stream, row.xid]))
+        ends = following is None or (following.stream, following.xid) != (row.stream, row.xid)
+        places.append(Place(row.id, row.stream, positions[row.stream], ends))
     return places
