@@ -11,11 +11,10 @@ from django.db.migrations.state import ProjectState
 from django.db.migrations.writer import OperationWriter
 
 from core.stock.models import Warehouse
-from realtime import checks
 from realtime.adapters.capture import WatchTable
 from realtime.checks import check_captures, check_settings
 from realtime.conf import realtime_settings
-from realtime.declare import capture_of
+from realtime.declare import capture_of, registry
 from realtime.errors import DeclarationError
 from tests.support import shelf
 from tests.support.databases import Database
@@ -69,7 +68,7 @@ def test_a_partition_without_triggers_is_an_error(database: Database, monkeypatc
     """A partition that was added later lacks them until the capture is installed again."""
     with database.connect() as session:
         shelf.build(session)
-    monkeypatch.setattr(checks.registry, "streams", {"shelf": FakeStream})
+    monkeypatch.setattr(registry, "streams", {"shelf": FakeStream})
     assert found() == []
     database.execute("CREATE TABLE shelf_reading_next PARTITION OF shelf_reading FOR VALUES FROM (200) TO (300)")
     assert [(error, "shelf_reading_next" in text) for error, text in found()] == [("realtime.E005", True)]

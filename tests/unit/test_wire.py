@@ -1,6 +1,7 @@
 """Batches on the wire: what is encoded comes back, and what does not fit says so."""
 
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 import pytest
@@ -14,7 +15,7 @@ ITEM = Capture("item", "t", "id", ("id", "price"), (int, Decimal))
 CAPTURES = {"item": ITEM}
 
 
-def row(position: int, new: str | None = None, old: str | None = None, **changes: object) -> LoggedRow:
+def row(position: int, new: str | None = None, old: str | None = None, **changes: Any) -> LoggedRow:
     """Return a logged row of an item."""
     plain = LoggedRow(position, position + 100, "item", "1", ITEM.version, False, True, new, old)
     return plain._replace(**changes)
@@ -62,7 +63,7 @@ def test_no_batch_with_images_exceeds_the_bound(images: list[str | None], max_by
     [{"version": "another"}, {"reset": True, "key": ""}, {"new": '["x", 1]'}, {"new": "[1]"}],
     ids=["another version", "a reset", "an image of other types", "an image of another length"],
 )
-def test_what_can_not_be_read_becomes_a_reset(changes: dict[str, object]) -> None:
+def test_what_can_not_be_read_becomes_a_reset(changes: dict[str, Any]) -> None:
     """The position stays, the rows are to be read anew."""
     assert change_of(row(41, "[1, 1]")._replace(**changes), CAPTURES) == Change(
         41, 141, "item", "", None, None, True, True
