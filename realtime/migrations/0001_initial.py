@@ -79,5 +79,5 @@ class Migration(migrations.Migration):
     """The tables of the way of a change."""
 
     initial = True
-    dependencies: list[tuple[str, str]] = []
+    dependencies = []
     operations = [migrations.RunSQL(FORWARDS, BACKWARDS)]

@@ -12,7 +12,6 @@ The relay computes this in SQL (`realtime.adapters.assignment`); a contract test
 """
 
 from collections.abc import Iterable
-from itertools import pairwise
 from typing import NamedTuple
 
 
@@ -42,9 +41,8 @@ def order(pending: Iterable[Pending], heads: dict[str, int]) -> list[Place]:
     rows.sort(key=lambda row: (row.stream, last[row.xid], row.id))
     positions = dict(heads)
     places = []
-    for row, following in pairwise([*rows, None]):
-        assert row is not None
+    for number, row in enumerate(rows, 1):
         positions[row.stream] += 1
-        ends = following is None or (following.stream, following.xid) != (row.stream, row.xid)
+        ends = number == len(rows) or rows[number][1:] != row[1:]
         places.append(Place(row.id, row.stream, positions[row.stream], ends))
     return places
