@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
 from core.accounts.models import User
-from realtime.drivers.access import Identity
+from realtime import Identity
 
 
 class SessionIdentities:
