@@ -108,7 +108,7 @@ SECURE_HSTS_SECONDS = 365 * 24 * 3600 if ENVIRONMENT.https else 0
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if ENVIRONMENT.behind_proxy else None
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]  # asked for inside, past the proxy
 X_FRAME_OPTIONS = "DENY"
-# Whether its other subdomains are https alone too, and whether browsers shall know so for good, the domain's owner decides.
+# Whether other subdomains are https alone too, and browsers shall know so for good, is for the domain's owner to say.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 
 # Static files: plain ES modules import each other by name, so names carry no hash and files are revalidated.

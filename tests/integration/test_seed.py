@@ -161,6 +161,15 @@ def test_a_database_out_of_reach_is_one_line(processes: StartProcess, product: S
     assert process.output.count("\n") == 1
 
 
+@pytest.mark.parametrize("command", ["migrate", "seed"])
+def test_a_real_database_without_a_secret_key_is_one_line(product: StartProcess, command: str) -> None:
+    """Nothing starts on a published key."""
+    process = product(command, SECRET_KEY="")
+    assert process.wait(20) == 1
+    assert process.output.startswith("tideline: SECRET_KEY is not set: ")
+    assert process.output.count("\n") == 1
+
+
 def test_another_seed_is_another_past(seeded: Database) -> None:
     """The mark remembers which one it was."""
     assert one(seeded, "SELECT seed FROM demo_demomark") == 2026
