@@ -8,7 +8,7 @@ An outage is LogUnavailable, whatever it was; the next call connects anew.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -103,7 +103,7 @@ class LogReader:
         if upto > after and (not rows or [rows[0][0], rows[-1][0]] != [after + 1, after + len(rows)]):
             raise EpochChanged(f"{stream}: positions {after + 1} to {upto} are not in the log of epoch {epoch}")
         marks = [Mark(row[0], row[9]) for row in rows if row[9] is not None]
-        changes = [change async for change in self._decode(rows)]
+        changes = await self._decode_changes(rows)
         reached = rows[-1][0] if rows else after
         return LogRange(stream, epoch, after, reached, marks[-1] if marks else None, tuple(changes))
 
@@ -147,8 +147,10 @@ class LogReader:
             raise LogUnavailable(f"{selection.stream}: more than {PENDING_MAX} changes wait for a position")
         if (count := sum(len(rows) for rows in found)) > max_rows:
             raise SnapshotTooLarge(f"more than {max_rows} rows (at least {count}): page them over HTTP")
-        rows = [row async for row in self._decode_rows(selection, found)]
-        return Snapshot(Head(*head), frozenset(row[0] for row in pending), tuple(rows))
+        decoded: list[tuple[RowKey, Row]] = []
+        for part, rows in zip(selection.parts, found, strict=True):
+            decoded += await self._decode_rows(part.kind, rows)
+        return Snapshot(Head(*head), frozenset(row[0] for row in pending), tuple(decoded))
 
     async def close(self) -> None:
         """End all connections."""
@@ -161,21 +163,22 @@ class LogReader:
         statement, values = select_rows(self._captures[part.kind], part)
         return await connection.execute(f"{statement} LIMIT {max_rows + 1}", values)
 
-    async def _decode(self, rows: Sequence[Any]) -> AsyncIterator[Change]:
-        for number, row in enumerate(rows, 1):
-            yield change_of(LoggedRow(*row[:9]), self._captures)
-            if number % DECODED_AT_ONCE == 0:
-                await asyncio.sleep(0)
+    async def _decode_changes(self, rows: Sequence[Any]) -> list[Change]:
+        changes: list[Change] = []
+        for start in range(0, len(rows), DECODED_AT_ONCE):
+            some = rows[start : start + DECODED_AT_ONCE]
+            changes += [change_of(LoggedRow._make(row[:9]), self._captures) for row in some]
+            await asyncio.sleep(0)
+        return changes
 
-    async def _decode_rows(
-        self, selection: Selection, found: Iterable[Sequence[tuple[str, str]]]
-    ) -> AsyncIterator[tuple[RowKey, Row]]:
-        for part, rows in zip(selection.parts, found, strict=True):
-            decode = self._captures[part.kind].decode
-            for number, (key, image) in enumerate(rows, 1):
-                yield RowKey(part.kind, key), decode(image)
-                if number % DECODED_AT_ONCE == 0:
-                    await asyncio.sleep(0)
+    async def _decode_rows(self, kind: str, rows: Sequence[tuple[str, str]]) -> list[tuple[RowKey, Row]]:
+        decode = self._captures[kind].decode
+        decoded: list[tuple[RowKey, Row]] = []
+        for start in range(0, len(rows), DECODED_AT_ONCE):
+            some = rows[start : start + DECODED_AT_ONCE]
+            decoded += [(RowKey(kind, key), decode(image)) for key, image in some]
+            await asyncio.sleep(0)
+        return decoded
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[AsyncConnection[Any]]:

@@ -81,9 +81,8 @@ class Capture:
         return dict(zip(self.columns, self._decoder.decode(image), strict=True))
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One committed row change with its position.
+class Change(msgspec.Struct, frozen=True):
+    """One committed row change with its position. A struct: a frozen dataclass takes ten times as long to make.
 
     `new` is the row after it (None: deleted), `old` the row before it (None: inserted). A `reset` says
     that the table's rows are to be read anew (TRUNCATE, a migration, an image of another version): its key

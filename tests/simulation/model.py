@@ -6,9 +6,11 @@ hubs do: it is the positioned changes, applied in order.
 
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any
+
+from msgspec.structs import replace
 
 from realtime.errors import EpochChanged, FloorPassed
 from realtime.pure.changes import Batch, Change, Head, LogRange, Mark, Row, RowKey, Snapshot
