@@ -48,7 +48,8 @@ export class ConnectionDisplay {
     const ended = ["refused", "revoked", "closed"].includes(this.#subscription.state);
     const shown = behind ? "connecting" : state;
     if (shown === "live") this.#lastLive = now;
-    document.body.dataset.connection = this.#pill.dataset.state = shown;
+    for (const [element, name] of [[document.body, "connection"], [this.#pill, "state"]])
+      if (element.dataset[name] !== shown) element.dataset[name] = shown;
     setText(this.#word, state === "refused" && code === Close.SIGN_IN ? "Signed out" : behind ? "Catching up" : WORDS[state]);
     setText(this.#ago, ended ? "" : this.#age(shown, now));
     this.#notice(shown, now);

@@ -36,14 +36,16 @@ export function openLivePage(onChange, { stage = () => "ready", latest = () => n
       display.draw();
     },
   });
+  const stageOf = ({ state, position }) => {
+    if (state === "refused") return refusal(subscription);
+    if (state === "revoked") return "revoked";
+    if (state === "closed") return "refused";
+    return position === null ? "loading" : stage();
+  };
   const setStage = () => {
-    const { state } = subscription;
-    if (state === "refused" || state === "revoked") {
-      explain(subscription.error);
-      main.dataset.stage = state === "revoked" ? "revoked" : refusal(subscription);
-    } else if (state === "closed") main.dataset.stage = "refused";
-    else if (subscription.position !== null) main.dataset.stage = stage();
-    else main.dataset.stage = "loading";
+    if (subscription.state === "refused") explain(subscription.error);
+    const wanted = stageOf(subscription);
+    if (main.dataset.stage !== wanted) main.dataset.stage = wanted;
   };
   // Who signed out, perhaps on a shared machine, leaves nothing on the screen.
   client.addEventListener("state", () => {

@@ -1,10 +1,13 @@
 /**
- * A table whose rows change while it is sorted, filtered and read: keyed rows, written once per animation frame,
+ * A table whose rows change while it is sorted, filtered and read: keyed rows, written in animation frames,
  * and only the cells whose text differs. Rows that move keep their focus and their running animations.
  */
 
-const CHANGED_MS = 2400;
+const CHANGED_MS = 2000;
 const DELTA_MS = 6000;
+/** A change is drawn in the next frame; while they come thick, so many milliseconds lie between two drawings. */
+const DRAW_EVERY_MS = 60;
+const FRAME_WAIT_MS = 100;
 const TINTS = { rise: "var(--rise-soft)", fall: "var(--fall-soft)", touch: "var(--touch)" };
 const collator = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
 const still = matchMedia("(prefers-reduced-motion: reduce)");
@@ -21,11 +24,20 @@ setInterval(() => {
   }
 }, 500);
 
+/** Is a table's row on the screen? An animation elsewhere would cost as much and be seen by nobody. */
+const onScreen = new WeakMap();
+const watcher = new IntersectionObserver(
+  (entries) => {
+    for (const { target, isIntersecting } of entries) onScreen.set(target, isIntersecting);
+  },
+  { rootMargin: "100px" },
+);
+
 /** Light an element up in the colour of its change: "rise", "fall" or "touch". */
 export function flash(element, direction) {
   element.dataset.changed = direction;
   marks.set(element, Date.now() + CHANGED_MS);
-  if (still.matches) return;
+  if (still.matches || onScreen.get(element.closest("tr")) === false) return;
   const tint = { backgroundColor: TINTS[direction] };
   element.animate([tint, { ...tint, offset: 0.14 }, {}], { duration: CHANGED_MS, easing: "ease-out" });
 }
@@ -47,7 +59,8 @@ export class LiveTable {
   #sort;
   #rows = new Map();
   #dirty = new Set();
-  #frame = null;
+  #waiting = false;
+  #drawnAt = -Infinity;
 
   /**
    * @param {HTMLTableElement} table
@@ -81,12 +94,25 @@ export class LiveTable {
     this.draw();
   }
 
-  /** Draw what changed in the next animation frame, however often this is called until then. */
+  /** Draw what changed in an animation frame soon, however often this is called until then. */
   draw() {
-    this.#frame ??= requestAnimationFrame(() => {
-      this.#frame = null;
+    if (this.#waiting) return;
+    this.#waiting = true;
+    const rest = this.#drawnAt + DRAW_EVERY_MS - performance.now();
+    if (rest > 0) setTimeout(() => this.#nextFrame(), rest);
+    else this.#nextFrame();
+  }
+
+  /** Draw in the next frame; a page that is given none (behind others, or hidden) is kept up to date all the same. */
+  #nextFrame() {
+    const frame = requestAnimationFrame(() => {
+      clearTimeout(timer);
       this.#drawNow();
     });
+    const timer = setTimeout(() => {
+      cancelAnimationFrame(frame);
+      this.#drawNow();
+    }, FRAME_WAIT_MS);
   }
 
   /** Write one column's text anew where it depends on the time. */
@@ -95,6 +121,8 @@ export class LiveTable {
   }
 
   #drawNow() {
+    this.#waiting = false;
+    this.#drawnAt = performance.now();
     for (const key of this.#dirty) this.#update(key);
     this.#dirty.clear();
     const wanted = [...this.#rows.values()].filter(({ item }) => this.filter(item)).sort((a, b) => this.#compare(a, b));
@@ -108,7 +136,9 @@ export class LiveTable {
     const drawn = this.#rows.get(key);
     if (item === undefined) {
       this.#rows.delete(key);
-      drawn?.row.remove();
+      if (!drawn) return;
+      watcher.unobserve(drawn.row);
+      drawn.row.remove();
     } else if (drawn === undefined) {
       this.#rows.set(key, this.#make(key, item));
     } else {
@@ -126,6 +156,7 @@ export class LiveTable {
     for (const cell of row.querySelectorAll("[data-cell]")) cells[cell.dataset.cell] = cell;
     for (const name of Object.keys(cells)) this.#write(cells, name, item);
     this.#decorate(row, item, null);
+    watcher.observe(row);
     return { key, row, cells, item };
   }
 

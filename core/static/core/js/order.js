@@ -93,7 +93,7 @@ function drawLines(lines) {
     for (const [name, text] of [["quantity", `${kg(line.quantity_kg)} kg`], ["price", perKg(line.unit_price)], ["total", money(line.total, order.currency)]]) {
       const differs = cell(row, name).textContent !== text;
       setText(cell(row, name), text);
-      if (differs && rows.has(key)) flash(cell(row, name).closest("td"), "touch");
+      if (differs && rows.has(key)) flash(cell(row, name), "touch");
     }
     return row;
   });

@@ -30,7 +30,7 @@ function decorate(row, item, before) {
     link.href = new URL(`${encodeURIComponent(item.row.number)}/`, new URL("/orders/", location.href));
   }
   if (before && before.row.status !== status) flash(row.querySelector(".cell-status"), "touch");
-  row.dataset.status = row.querySelector(".status").dataset.status = status;
+  if (before?.row.status !== status) row.dataset.status = row.querySelector(".status").dataset.status = status;
   for (const [index, step] of row.querySelectorAll(".steps i").entries()) step.toggleAttribute("data-done", index < item.step);
   row.querySelector("[data-cell=promised]").classList.toggle("late", item.late);
   row.querySelector("[data-cell=placed]").title = atFull(item.row.placed_at);
