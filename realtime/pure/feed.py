@@ -84,8 +84,8 @@ class Feed:
         return self._take()
 
     def tick(self, now: float) -> list[Effect]:
-        """Check the head, if anyone is subscribed, and end what has waited for too long."""
-        if self.audience.views:
+        """Check the head, if anyone is subscribed or it is not known yet; end what has waited for too long."""
+        if self.audience.views or self.line.trust is Trust.UNKNOWN:
             self._following.check()
         wait = self._limits.snapshot_wait_seconds
         for view, waiter in self.audience.waiters():

@@ -93,6 +93,8 @@ class Line:
     def doubt(self) -> None:
         """Deliver nothing before the relay made a new epoch, or the log was seen to hold the mark after all."""
         self.trust = Trust.DOUBTED
+        self._kept.clear()
+        self._kept_changes = 0
 
     def confirm(self) -> None:
         """Go on: the log holds the mark."""
@@ -107,8 +109,9 @@ class Line:
         if batch.head <= self.position:
             return Offer.KNOWN
         self.target = max(self.target, batch.head)
-        if batch.changes and self.trust is Trust.SURE:
+        if batch.changes and self.trust in (Trust.SURE, Trust.UNSURE):
             self._keep(Run(batch.after, batch.head, batch.mark, batch.changes))
+            self._trim()
             if batch.after <= self.position:
                 return Offer.NEXT
         return Offer.GAP
@@ -157,8 +160,10 @@ class Line:
         return Finding.BEYOND
 
     def _keep(self, run: Run) -> None:
-        """Keep what is beyond, the latest of it where it is too much: the older is read from the log."""
         insort(self._kept, run, key=lambda kept: kept.after)
         self._kept_changes += len(run.changes)
-        while self._kept_changes > self._kept_limit and self._kept[0].after > self.position:
+
+    def _trim(self) -> None:
+        """Keep the latest where it is too much: what was before it is read from the log."""
+        while self._kept_changes > self._kept_limit and len(self._kept) > 1:
             self._kept_changes -= len(self._kept.pop(0).changes)

@@ -8,7 +8,7 @@ import pytest
 from realtime.errors import SnapshotTooLarge, Unavailable
 from tests.support import shelf
 from tests.support.databases import Database
-from tests.support.hubs import Listener, Stage, Tamper, hub_on, items_of, stage
+from tests.support.hubs import Listener, Stage, Tamper, hub_on, items_of
 from tests.support.waiting import soon
 
 ITEMS = 5
@@ -165,7 +165,7 @@ async def test_a_topic_with_too_many_rows_is_refused(shelved: Database) -> None:
 async def lossless(made: Stage, tamper: Tamper) -> Listener:
     """Change a row several times over a wire with a fault, and wait until the view equals the table."""
     listener = await made.opened()
-    made.bus.tamper = tamper  # type: ignore[method-assign]
+    made.bus.tamper = tamper
     for number in range(6):
         rename(made.database, 1 + number % 2, str(number))
         await made.assign()

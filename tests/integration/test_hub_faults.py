@@ -131,7 +131,7 @@ async def test_connections_that_are_cut_are_made_again(shelved: Database) -> Non
         with counting_until_cut(shelved):
             for _ in range(3):
                 seen = len(listener.updates)
-                await soon(lambda seen=seen: len(listener.updates) > seen + 10, 10)  # type: ignore[misc]
+                await soon(lambda seen=seen: len(listener.updates) > seen + 10, 10)
                 await asyncio.to_thread(cut_connections, shelved)
         await made.equal(listener)
         assert set(listener.calls) == {"snapshot", "changed"}

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from channels.layers import get_channel_layer  # type: ignore[import-untyped]
+from channels.layers import get_channel_layer
 
 from realtime.adapters.bus import Bus
 from realtime.adapters.log import LogReader
@@ -151,7 +151,12 @@ Tamper = Callable[[bytes], list[bytes]]
 class TamperedBus(Bus):
     """The real bus, whose batches a test can lose, double, reorder and add to before the hub sees them."""
 
-    tamper: Tamper = staticmethod(lambda payload: [payload])  # type: ignore[assignment]
+    tamper: Tamper = staticmethod(lambda payload: [payload])
+
+    @property
+    def listens(self) -> bool:
+        """Tell whether it has joined its groups."""
+        return bool(self._groups)
 
     async def receive(self) -> bytes:
         """Return what the test makes of the next batches."""
@@ -195,7 +200,7 @@ class Stage:
 
     def table(self, where: str = "true") -> dict[str, str]:
         """Return the names of the items in the table, by key."""
-        rows = self.database.execute(f"SELECT id::text, name FROM shelf_item WHERE {where}")  # type: ignore[arg-type]
+        rows = self.database.execute(f"SELECT id::text, name FROM shelf_item WHERE {where}")
         return dict(rows)
 
     async def equal(self, listener: Listener, where: str = "true", seconds: float = 10.0) -> None:
@@ -222,7 +227,7 @@ async def hub_on(database: Database, **changes: Any) -> AsyncIterator[Stage]:
     hub = Hub(settings=settings, streams={shelf.STREAM: shelf.CAPTURES}, log=log, bus=bus)
     await hub.start()
     try:
-        await soon(lambda: hub.health().ready)
+        await soon(lambda: hub.health().ready and (bus.listens or hub.health().degraded))
         yield Stage(hub, log, bus, database)
     finally:
         log.before_snapshot.set()
