@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from realtime.adapters.capture import Installation
+from realtime.adapters import capture
 from realtime.pure.changes import RowKey
 from tests.support import shelf
 from tests.support.databases import Database
@@ -70,7 +70,7 @@ async def test_an_image_that_depends_on_the_writer_would_be_found(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without the pinned settings the comparison above is red."""
-    monkeypatch.setattr(Installation, "settings", {"search_path": "pg_catalog, pg_temp"})
+    monkeypatch.setattr(capture, "settings_of", lambda *_: {"search_path": "pg_catalog, pg_temp"})
     fill(database)
     await shelf.drain()
     rows = shelf.replay({}, await shelf.read_log(shelf.STREAM, shelf.CAPTURES))

@@ -46,7 +46,7 @@ def test_the_migrated_database_is_as_declared(database: Database, django_db_bloc
         ("ALTER TABLE stock_warehouse ENABLE TRIGGER realtime_insert", "realtime.E006", "skipped by some sessions"),
         ("DROP FUNCTION realtime_capture_stock_warehouse CASCADE", "realtime.E005", "realtime_truncate"),
         ("ALTER FUNCTION realtime_capture_stock_warehouse SECURITY INVOKER", "realtime.E007", "is not the one"),
-        ("ALTER FUNCTION realtime_capture_stock_warehouse RESET TimeZone", "realtime.E007", "is not the one"),
+        ("ALTER FUNCTION realtime_capture_stock_warehouse RESET search_path", "realtime.E007", "is not the one"),
     ],
 )
 def test_a_capture_that_was_touched_is_an_error(database: Database, statement: str, expected: str, text: str) -> None:
