@@ -11,14 +11,14 @@ STEPS = 150
 
 
 class Schedule:
-    """One run, decided by its seed alone.
+    """One run, decided by its source of randomness alone.
 
     `oblivious`: whenever an older copy is restored, the relay is another one that has seen nothing of what was
     lost; the only process that has seen it all must doubt. (It remembers the present epoch alone.)
     """
 
-    def __init__(self, seed: int, *, oblivious: bool = False) -> None:
-        self.random = Random(seed)
+    def __init__(self, random: Random, *, oblivious: bool = False) -> None:
+        self.random = random
         self.world = World(self.random)
         self.oblivious = oblivious
         names = ["only"] if oblivious else ["first", "second"]

@@ -1,9 +1,12 @@
 """Views are exact whatever happens to the wire, the log, the processes and the clients; and the check can fail."""
 
 from collections.abc import Callable, Iterable
+from random import Random
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from realtime.pure import feed as feed_module
 from realtime.pure.audience import Waiter
@@ -23,9 +26,9 @@ def run_many(seeds: Iterable[int], *, oblivious: bool = False) -> None:
     """Run a schedule for each seed; whatever goes wrong names its seed."""
     for seed in seeds:
         try:
-            Schedule(seed, oblivious=oblivious).run()
+            Schedule(Random(seed), oblivious=oblivious).run()
         except Exception as error:
-            error.add_note(f"Schedule({seed}, oblivious={oblivious})")
+            error.add_note(f"Schedule(Random({seed}), oblivious={oblivious})")
             raise
 
 
@@ -39,6 +42,13 @@ def test_every_client_is_exact_at_every_position(start: int) -> None:
 def test_a_hub_that_saw_more_makes_up_for_a_relay_that_knows_nothing(start: int) -> None:
     """P7: when an older copy is restored under a new relay, what the hub has seen brings about a new epoch."""
     run_many(range(start, start + SEEDS_PER_ROUND), oblivious=True)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(st.randoms(use_true_random=False))
+def test_every_client_is_exact_whatever_is_tried(random: Random) -> None:
+    """The same as a property: what fails is shrunk to a short schedule."""
+    Schedule(random).run()
 
 
 Mutate = Callable[[pytest.MonkeyPatch], None]
