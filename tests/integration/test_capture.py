@@ -181,6 +181,11 @@ END $$;
 CREATE TRIGGER shelf_after AFTER INSERT OR UPDATE ON shelf_item FOR EACH ROW EXECUTE FUNCTION shelf_after();
 """
 
+AFTER_LABEL = (
+    AFTER.replace("shelf_item", "shelf_label").replace("name", "text").replace("INSERT OR UPDATE", "UPDATE")
+    + "UPDATE shelf_label SET text = 'b' WHERE id = 1"
+)
+
 AFTER_AND_DELETE = AFTER.replace("UPDATE shelf_item SET name = name || ' again'", "DELETE FROM shelf_item")
 
 ODDITY = """
@@ -431,3 +436,29 @@ def test_a_trigger_function_can_be_called_by_no_one_else(filled: Database) -> No
                 )
     finally:
         filled.execute(f"DROP ROLE {name}")
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "write"),
+    [
+        ("FROM old_rows) r", "FROM new_rows) r", "UPDATE shelf_label SET id = 71 WHERE id = 1"),
+        (
+            'FROM "public"."shelf_label" t WHERE t."id" = r."id"',
+            "FROM new_rows t WHERE t.id = r.id LIMIT 1",
+            AFTER_LABEL,
+        ),
+    ],
+    ids=["keys that came are forgotten", "the new image is taken from NEW"],
+)
+async def test_the_replay_finds_a_capture_that_is_wrong(filled: Database, right: str, wrong: str, write: str) -> None:
+    """The check of the table of writers is red for captures with a seeded bug."""
+    rows = await shelf.read_tables(shelf.STREAM, shelf.CAPTURES)
+    await shelf.drain()
+    before = await shelf.read_log(shelf.STREAM, shelf.CAPTURES)
+    ((source,),) = filled.execute("SELECT pg_get_functiondef('realtime_capture_shelf_label'::regproc)")
+    assert right in source
+    filled.execute(source.replace(right, wrong))
+    filled.execute(write)
+    await shelf.drain()
+    changes = await shelf.read_log(shelf.STREAM, shelf.CAPTURES, after=len(before))
+    assert await shelf.read_tables(shelf.STREAM, shelf.CAPTURES) != shelf.replay(rows, changes)

@@ -6,6 +6,7 @@ from typing import Any
 
 import psycopg
 from django.core.management.base import BaseCommand, CommandError
+from django.db.utils import Error as DatabaseFailure
 
 from realtime.adapters.bus import Bus
 from realtime.adapters.database import conninfo_of
@@ -24,7 +25,7 @@ class Command(BaseCommand):
         try:
             self.check(databases=[settings.database])
             asyncio.run(self._run(settings))
-        except psycopg.Error as error:
+        except (psycopg.Error, DatabaseFailure) as error:
             raise CommandError(f"PostgreSQL can't be used: {' '.join(str(error).split())}") from error
 
     async def _run(self, settings: Any) -> None:
