@@ -8,8 +8,10 @@ Demo data and trade, with their published passwords, need a database of our own 
 """
 
 import argparse
+import contextlib
 import ctypes
 import errno
+import io
 import os
 import signal
 import socket
@@ -68,8 +70,9 @@ class Signals:
 
 
 def say(line: str) -> None:
-    """Print one line for the person at the terminal."""
-    print(f"tideline: {line}", flush=True)
+    """Print one line for the person at the terminal, who may be gone by now."""
+    with contextlib.suppress(OSError):
+        print(f"tideline: {line}", flush=True)
 
 
 class Run:
@@ -231,6 +234,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--port", type=port_number, default=8000, help="HTTP port (default %(default)s)")
     parser.add_argument("--with-parent", action="store_true", help="end when the process that started this one does")
     options = parser.parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that has no "…" gets a "?"
     signals = Signals()
     if options.with_parent:
         die_with_parent()

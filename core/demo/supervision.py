@@ -38,6 +38,9 @@ class Service(Protocol):
     def running(self) -> bool:
         """Tell whether its process is alive."""
 
+    def reason(self) -> str:
+        """Return the line that says best why it ended."""
+
     def start(self) -> None:
         """Start it; EmbeddedError when that fails."""
 
@@ -52,7 +55,7 @@ class Command:
         self.argv = [sys.executable, str(CHECKOUT / "manage.py"), *arguments]
         self.name = arguments[0]
         self.log = folder / f"{self.name}.log"
-        self.env = {**env, "PYTHONUNBUFFERED": "1"}
+        self.env = {**env, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
         self.nap = nap
         self.process: subprocess.Popen[bytes] | None = None
         self._since = 0
@@ -141,7 +144,7 @@ class Supervisor:
     def look(self, entry: Watched, now: float) -> None:
         """Note that a service has ended, or start it again when that is due."""
         if entry.due is None and not entry.service.running:
-            self._ended(entry, now, reason_in(entry.service.log))
+            self._ended(entry, now, entry.service.reason())
         elif entry.due is not None and now >= entry.due:
             entry.due = None
             try:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from core.demo.embedded import EmbeddedError
+from core.demo.embedded.folders import reason_in
 from core.demo.supervision import BACKOFF_SECONDS, STEADY_SECONDS, Supervisor, Watched
 
 
@@ -18,6 +19,10 @@ class FakeService:
         self.name = name
         self.running = True
         self.failure: Exception | None = None
+
+    def reason(self) -> str:
+        """Return the last line of the log."""
+        return reason_in(self.log)
 
     def start(self) -> None:
         """Start, or fail as told."""

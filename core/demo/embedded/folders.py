@@ -1,12 +1,20 @@
 """Private folders, secrets, free ports and last lines of logs."""
 
 import os
+import re
 import secrets
+import shutil
 import socket
 from pathlib import Path
 
 LOG_BYTES = 64 * 1024
 """How much of a log's end is looked at."""
+
+FULL_BYTES = 64 * 1024
+"""A disk with less space than this is full."""
+
+TELLING = ("No space left", "PANIC", "FATAL", "error:", "Address already in use", r"\(\w+\.E\d{3}\)")
+"""What the line has that says why, the most telling first; the last is a Django system check's id."""
 
 
 def private_folder(path: Path) -> Path:
@@ -55,12 +63,12 @@ def size_of(log: Path) -> int:
 def reason_in(log: Path, *, since: int = 0) -> str:
     """Return the line of a log that says best why a program ended, from the byte `since` on."""
     if size_of(log) <= since:
-        return "it said nothing"
+        return "the disk is full" if shutil.disk_usage(log.parent).free < FULL_BYTES else "it said nothing"
     with log.open("rb") as file:
         file.seek(max(since, size_of(log) - LOG_BYTES))
         lines = [line.strip() for line in file.read().decode(errors="replace").splitlines() if line.strip()]
-    for word in ("No space left", "PANIC", "FATAL", "error:", "Address already in use"):
+    for telling in TELLING:
         for line in reversed(lines):
-            if word in line:
+            if re.search(telling, line):
                 return line
     return lines[-1] if lines else "it said nothing"

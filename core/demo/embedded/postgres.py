@@ -52,11 +52,16 @@ class PostgresServer:
         self.settings = {**SETTINGS, **(settings or {})}
         self.nap = nap
         self.process: subprocess.Popen[bytes] | None = None
+        self._since = 0
 
     @property
     def running(self) -> bool:
         """Tell whether the process that `start` made is alive."""
         return self.process is not None and self.process.poll() is None
+
+    def reason(self) -> str:
+        """Return the line of the log that says best why it ended."""
+        return reason_in(self.log, since=self._since)
 
     @property
     def password(self) -> str:
@@ -77,7 +82,7 @@ class PostgresServer:
         self._end_leftover()
         if self.port is None:
             self.port = free_port()
-        since = size_of(self.log)
+        self._since = size_of(self.log)
         options = [f"--{name}={value}" for name, value in {**self.settings, "port": str(self.port)}.items()]
         self.process = children.spawn(
             [binaries / "postgres", "-D", self.data, *options],
@@ -87,7 +92,7 @@ class PostgresServer:
             prepare=prepare,
             env=_environment(),
         )
-        self._wait_until_ready(since)
+        self._wait_until_ready()
 
     def stop(self) -> None:
         """Shut down in order: sessions are ended, everything is written; at once when that takes too long."""
@@ -176,12 +181,12 @@ class PostgresServer:
         if str(self.data) not in children.command_line(pid):
             lock.unlink(missing_ok=True)
 
-    def _wait_until_ready(self, since: int) -> None:
+    def _wait_until_ready(self) -> None:
         assert self.process is not None and self.port is not None
         deadline = time.monotonic() + START_SECONDS
         while not _takes_connections(self.port):
             if self.process.poll() is not None:
-                raise EmbeddedError(f"PostgreSQL does not start: {reason_in(self.log, since=since)} (log: {self.log})")
+                raise EmbeddedError(f"PostgreSQL does not start: {self.reason()} (log: {self.log})")
             if time.monotonic() > deadline:
                 self.stop()
                 raise EmbeddedError(f"PostgreSQL takes no connections after {START_SECONDS:.0f} s (log: {self.log})")

@@ -24,11 +24,16 @@ class ValkeyServer:
         self.port = port
         self.nap = nap
         self.process: subprocess.Popen[bytes] | None = None
+        self._since = 0
 
     @property
     def running(self) -> bool:
         """Tell whether the process that `start` made is alive."""
         return self.process is not None and self.process.poll() is None
+
+    def reason(self) -> str:
+        """Return the line of the log that says best why it ended."""
+        return reason_in(self.log, since=self._since)
 
     @property
     def password(self) -> str:
@@ -49,7 +54,7 @@ class ValkeyServer:
             *("bind 127.0.0.1", f"port {self.port}", f"requirepass {self.password}"),
             *('save ""', "appendonly no", "daemonize no", "databases 64"),
         ]
-        since = size_of(self.log)
+        self._since = size_of(self.log)
         self.process = children.spawn(
             [binary, "-"],  # the settings come by standard input: arguments can be read by anyone
             folder=self.folder,
@@ -57,7 +62,7 @@ class ValkeyServer:
             last_signal=signal.SIGKILL,
             stdin="\n".join(settings).encode(),
         )
-        self._wait_until_ready(since)
+        self._wait_until_ready()
 
     def stop(self) -> None:
         """Shut down in order."""
@@ -80,12 +85,12 @@ class ValkeyServer:
         assert self.process is not None, "not started"
         os.kill(self.process.pid, signal.SIGCONT)
 
-    def _wait_until_ready(self, since: int) -> None:
+    def _wait_until_ready(self) -> None:
         assert self.process is not None and self.port is not None
         deadline = time.monotonic() + START_SECONDS
         while not _answers(self.port, self.password):
             if self.process.poll() is not None:
-                raise EmbeddedError(f"Valkey does not start: {reason_in(self.log, since=since)} (log: {self.log})")
+                raise EmbeddedError(f"Valkey does not start: {self.reason()} (log: {self.log})")
             if time.monotonic() > deadline:
                 self.kill()
                 raise EmbeddedError(f"Valkey does not answer after {START_SECONDS:.0f} s (log: {self.log})")
