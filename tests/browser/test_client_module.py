@@ -55,10 +55,12 @@ async def open_page(context: OpenContext, bug: tuple[str, str, str] | None = Non
     return page
 
 
-@pytest.mark.parametrize("promise", PROMISES)
-async def test_the_client_keeps_its_promise(context: OpenContext, promise: str) -> None:
+async def test_the_client_keeps_its_promises(context: OpenContext, subtests: pytest.Subtests) -> None:
     """Each sentence in `client/cases.js` holds in a real browser."""
-    await (await open_page(context)).evaluate(RUN, promise)
+    page = await open_page(context)
+    for promise in PROMISES:
+        with subtests.test(promise):
+            await page.evaluate(RUN, promise)
 
 
 async def test_every_case_is_found() -> None:

@@ -24,20 +24,13 @@ setInterval(() => {
   }
 }, 500);
 
-/** Is a table's row on the screen? An animation elsewhere would cost as much and be seen by nobody. */
-const onScreen = new WeakMap();
-const watcher = new IntersectionObserver(
-  (entries) => {
-    for (const { target, isIntersecting } of entries) onScreen.set(target, isIntersecting);
-  },
-  { rootMargin: "100px" },
-);
-
 /** Light an element up in the colour of its change: "rise", "fall" or "touch". */
 export function flash(element, direction) {
   element.dataset.changed = direction;
   marks.set(element, Date.now() + CHANGED_MS);
-  if (still.matches || onScreen.get(element.closest("tr")) === false) return;
+  // An animation off the screen would cost as much and be seen by nobody.
+  const { top, bottom } = element.getBoundingClientRect();
+  if (still.matches || bottom < 0 || top > innerHeight) return;
   const tint = { backgroundColor: TINTS[direction] };
   element.animate([tint, { ...tint, offset: 0.14 }, {}], { duration: CHANGED_MS, easing: "ease-out" });
 }
@@ -59,6 +52,7 @@ export class LiveTable {
   #sort;
   #rows = new Map();
   #dirty = new Set();
+  /** @type {[Element, string][]} cells to light up once all rows are in their places */ #changed = [];
   #waiting = false;
   #drawnAt = -Infinity;
 
@@ -127,6 +121,8 @@ export class LiveTable {
     this.#dirty.clear();
     const wanted = [...this.#rows.values()].filter(({ item }) => this.filter(item)).sort((a, b) => this.#compare(a, b));
     this.#place(wanted.map(({ row }) => row));
+    for (const [cell, direction] of this.#changed) flash(cell, direction);
+    this.#changed = [];
     this.shown = wanted.length;
     this.onDrawn();
   }
@@ -136,9 +132,7 @@ export class LiveTable {
     const drawn = this.#rows.get(key);
     if (item === undefined) {
       this.#rows.delete(key);
-      if (!drawn) return;
-      watcher.unobserve(drawn.row);
-      drawn.row.remove();
+      drawn?.row.remove();
     } else if (drawn === undefined) {
       this.#rows.set(key, this.#make(key, item));
     } else {
@@ -156,7 +150,6 @@ export class LiveTable {
     for (const cell of row.querySelectorAll("[data-cell]")) cells[cell.dataset.cell] = cell;
     for (const name of Object.keys(cells)) this.#write(cells, name, item);
     this.#decorate(row, item, null);
-    watcher.observe(row);
     return { key, row, cells, item };
   }
 
@@ -169,7 +162,7 @@ export class LiveTable {
     const difference = by(item) - by(before);
     const direction = difference > 0 ? "rise" : difference < 0 ? "fall" : "touch";
     const box = cell.closest("td");
-    flash(box, direction);
+    this.#changed.push([box, direction]);
     const note = delta && box.querySelector(".delta");
     if (!note) return;
     note.textContent = delta(Math.abs(difference));

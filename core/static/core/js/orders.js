@@ -29,7 +29,7 @@ function decorate(row, item, before) {
     const link = row.querySelector("[data-cell=number]");
     link.href = new URL(`${encodeURIComponent(item.row.number)}/`, new URL("/orders/", location.href));
   }
-  if (before && before.row.status !== status) flash(row.querySelector(".cell-status"), "touch");
+  if (before && before.row.status !== status) requestAnimationFrame(() => flash(row.querySelector(".cell-status"), "touch"));
   if (before?.row.status !== status) row.dataset.status = row.querySelector(".status").dataset.status = status;
   for (const [index, step] of row.querySelectorAll(".steps i").entries()) step.toggleAttribute("data-done", index < item.step);
   row.querySelector("[data-cell=promised]").classList.toggle("late", item.late);
