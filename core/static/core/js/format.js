@@ -25,7 +25,7 @@ function currencyFormat(currency, options) {
 
 export const kg = (value) => kilograms.format(value);
 /** A difference in kg, short enough to stand beside the value. */
-export const kgBrief = (value) => (value >= 10_000 ? compact : tenths).format(value);
+export const kgBrief = (value) => (value >= 1_000 ? compact : tenths).format(value);
 export const count = (value) => whole.format(value);
 export const perKg = (value) => unitPrice.format(value);
 export const percent = (share) => percents.format(share);
