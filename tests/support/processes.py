@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from core.demo.embedded.children import alive, descendants
+from core.demo.embedded.children import LIBC, PR_SET_PDEATHSIG, alive, descendants
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -23,7 +23,7 @@ class Process:
         with log.open("ab") as output:
             self.popen = subprocess.Popen(
                 argv, cwd=cwd, env=dict(env), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-                start_new_session=True,
+                start_new_session=True, preexec_fn=_die_with_the_tests,
             )  # fmt: skip
 
     @property
@@ -89,6 +89,11 @@ class Process:
             if alive(pid):
                 os.kill(pid, signal.SIGKILL)
         self.popen.wait()
+
+
+def _die_with_the_tests() -> None:
+    """Ask the kernel for a SIGTERM when pytest is killed: nothing may outlive it."""
+    LIBC.prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
 
 
 def environment(**changes: str) -> dict[str, str]:
