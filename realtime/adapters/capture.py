@@ -88,39 +88,36 @@ class Installation:
         capture, key = self.capture, name_of(self.capture.key)
         words = f"{text_of(self.stream)}, {text_of(capture.kind)}"
         version = text_of(capture.version)
-        row_key, old = key_of(capture, "r"), image_of(capture, "r")
-        new = f"(SELECT {image_of(capture, 't')} FROM {self.table} t WHERE t.{key} = r.{key})"  # noqa: S608
+        new = f"(SELECT {image_of(capture, 't')} FROM {self.table} t WHERE t.{key} = r.pk)"  # noqa: S608
+        were = f"SELECT o.{key} AS pk, {image_of(capture, 'o')} AS old FROM old_rows o"  # noqa: S608
+        came = f"SELECT n.{key}, NULL FROM (SELECT {key} FROM new_rows EXCEPT SELECT {key} FROM old_rows) n"  # noqa: S608
+        are = f"SELECT n.{key} AS pk, NULL::text AS old FROM new_rows n"  # noqa: S608
         insert = (
             f"INSERT INTO {name_of(self.inbox_schema, 'realtime_inbox')}\n"
             f"            (stream, kind, key, version, reset, new, old)"
         )
-        log = f"{insert}\n        SELECT {words}, c.key, {version}, false, c.new, c.old FROM"
-        was = f"SELECT {row_key} AS key, {new} AS new, {old} AS old FROM old_rows r OFFSET 0"  # noqa: S608
-        came = f"SELECT {row_key} AS key, {new} AS new, NULL::text AS old FROM {{rows}} r OFFSET 0"  # noqa: S608
-        keys_that_came = f"(SELECT {key} FROM new_rows EXCEPT SELECT {key} FROM old_rows)"  # noqa: S608
+
+        def log(rows: str) -> str:
+            return f"""{insert}
+        SELECT {words}, c.key, {version}, false, c.new, c.old FROM (
+            SELECT r.pk::text AS key, {new} AS new, r.old FROM ({rows}) r OFFSET 0
+        ) c WHERE c.new IS DISTINCT FROM c.old;"""  # noqa: S608
+
         return f"""
 BEGIN
     IF TG_OP = 'UPDATE' THEN
-        {log} (
-            ({was})
-            UNION ALL
-            ({came.replace("{rows}", keys_that_came)})
-        ) c WHERE c.new IS DISTINCT FROM c.old;
+        {log(f"{were} UNION ALL {came}")}
     ELSIF TG_OP = 'INSERT' THEN
-        {log} (
-            {came.replace("{rows}", "new_rows")}
-        ) c WHERE c.new IS NOT NULL;
+        {log(are)}
     ELSIF TG_OP = 'DELETE' THEN
-        {log} (
-            {was}
-        ) c WHERE c.new IS DISTINCT FROM c.old;
+        {log(were)}
     ELSE
         {insert}
         VALUES ({words}, '', {version}, true, NULL, NULL);
     END IF;
     RETURN NULL;
 END
-"""
+"""  # noqa: S608
 
     def create_function(self) -> str:
         """Return the statement that creates or replaces the trigger function."""

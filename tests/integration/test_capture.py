@@ -441,10 +441,10 @@ def test_a_trigger_function_can_be_called_by_no_one_else(filled: Database) -> No
 @pytest.mark.parametrize(
     ("right", "wrong", "write"),
     [
-        ("FROM old_rows) r", "FROM new_rows) r", "UPDATE shelf_label SET id = 71 WHERE id = 1"),
+        ("FROM old_rows) n", "FROM new_rows) n", "UPDATE shelf_label SET id = 71 WHERE id = 1"),
         (
-            'FROM "public"."shelf_label" t WHERE t."id" = r."id"',
-            "FROM new_rows t WHERE t.id = r.id LIMIT 1",
+            'FROM "public"."shelf_label" t WHERE t."id" = r.pk',
+            "FROM new_rows t WHERE t.id = r.pk LIMIT 1",
             AFTER_LABEL,
         ),
     ],
