@@ -1,5 +1,9 @@
 """The story that everything else is for: a row is committed, and every browser that may see it shows it."""
 
+from decimal import Decimal
+from statistics import median
+from time import monotonic
+
 import pytest
 from playwright.async_api import Page, expect
 
@@ -8,8 +12,10 @@ from tests.browser.shop import Shop, live, open_live, sign_in
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-AT_ONCE = 1_000
-"""Milliseconds from the commit to the screen, at most."""
+AT_ONCE = 5_000
+"""Milliseconds from the commit to the screen after which a single change counts as lost: the machine may be busy."""
+USUAL_SECONDS = 1.0
+"""The middle of several changes is on the screen by then."""
 
 
 async def mark(page: Page) -> None:
@@ -50,10 +56,17 @@ async def test_an_update_typed_into_psql_shows_where_it_may(shop: Shop, context:
     for page in pages:
         await mark(page)
 
-    shop.sql("UPDATE stock_stocklevel SET on_hand = 7777.125 WHERE id = %s", level)
+    await stock.bring_to_front()
     cell = stock.locator(f'tr[data-key="{level}"] td:has([data-cell=on_hand])')
-    await expect(cell.locator("[data-cell=on_hand]")).to_have_text("7,777.125", timeout=AT_ONCE)
-    await expect(cell).to_have_attribute("data-changed", "rise" if before < 7777 else "fall")
+    took = []
+    for grams in (125, 250, 375, 500, 625):
+        shop.sql("UPDATE stock_stocklevel SET on_hand = %s WHERE id = %s", before + 1000 + Decimal(grams) / 1000, level)
+        committed = monotonic()
+        shown_as = f"{before + 1000 + Decimal(grams) / 1000:,.3f}".rstrip("0")
+        await expect(cell.locator("[data-cell=on_hand]")).to_have_text(shown_as, timeout=AT_ONCE)
+        took.append(monotonic() - committed)
+    assert median(took) < USUAL_SECONDS
+    await expect(cell).to_have_attribute("data-changed", "rise")
 
     shop.sql("UPDATE orders_order SET status = 'shipped' WHERE id = %s", order)
     for page in (all_orders, mine):

@@ -18,13 +18,19 @@ let order = null;
 function take({ changes, snapshot }, subscription) {
   const before = order;
   order = [...subscription.all("order")][0]?.row ?? null;
-  if (order === null) return;
+  if (order === null) return wipe();
   drawHead(before);
   const events = [...subscription.all("orderevent")].map(({ row }) => row).sort((a, b) => b.at.localeCompare(a.at) || b.id - a.id);
   const added = new Set(snapshot && before === null ? [] : changes.filter((change) => change.kind === "orderevent" && change.before === null).map(({ key }) => key));
   drawTrack(events, before);
   drawLines([...subscription.all("orderline")].map(({ row }) => row).sort((a, b) => a.position - b.position));
   drawEvents(events, added);
+}
+
+/** Leave nothing of an order on the page that may no longer be seen. */
+function wipe() {
+  for (const name of ["track", "status", "customer", "total", "placed", "promised", "weight", "updated", "line-count"]) part(name).replaceChildren();
+  for (const list of document.querySelectorAll("[data-lines], [data-events]")) list.replaceChildren();
 }
 
 function drawHead(before) {
