@@ -117,7 +117,7 @@ BEGIN
     END IF;
     RETURN NULL;
 END
-"""  # noqa: S608
+"""
 
     def create_function(self) -> str:
         """Return the statement that creates or replaces the trigger function."""
