@@ -26,9 +26,7 @@ def main(threads: int, seconds: float, number: int) -> None:
     def work(slot: int) -> None:
         draw = random.Random(number * 1000 + slot)
         while time.monotonic() < deadline:
-            wanted = [
-                Wanted(level.material, Decimal("0.001"), level.warehouse) for level in draw.sample(levels, 2)
-            ]
+            wanted = [Wanted(level.material, Decimal("0.001"), level.warehouse) for level in draw.sample(levels, 2)]
             place_order(draw.choice(customers), wanted, actor="bench")
             placed[slot] += 1
 

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import psycopg
 from core.demo.embedded import PostgresServer, ValkeyServer
 from core.demo.embedded.folders import free_port
 from tests.support.processes import Process, environment, manage
+from tests.support.waiting import eventually
 
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "max_wal_size": "8GB", "shared_buffers": "512MB"}
 """As in production: what is measured includes the write to the disk."""
@@ -72,9 +74,15 @@ class Stage:
         port = free_port()
         self.start(
             sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(port), "bench.naive.asgi:application",
-            ready="Listening on TCP", DJANGO_SETTINGS_MODULE="bench.naive.settings",
+            DJANGO_SETTINGS_MODULE="bench.naive.settings",
         )  # fmt: skip
+        eventually(lambda: _listens(port), 30, what="the naive server's port")
         return port
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @contextmanager

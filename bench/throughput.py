@@ -1,12 +1,12 @@
 """Changes per second from end to end: written by SQL, numbered, published, applied by a hub, read by a client.
 
 Sustained: writers run for some seconds, and the client's position is followed until it has caught up; the
-writers share the machine's cores with everything else. Backlog: a million changes wait in the inbox when the relay starts.
+writers share the machine's cores with everything else. Backlog: a million changes wait in the inbox when the
+relay starts.
 """
 
 import asyncio
 import json
-import threading
 import time
 from contextlib import closing
 
@@ -21,7 +21,7 @@ WRITERS = 2
 
 
 class PositionClient:
-    """A subscriber of `stock` materials that follows its position."""
+    """A subscriber of `materials` that follows its position."""
 
     def __init__(self, client: FrameClient) -> None:
         self.position = -1
@@ -51,13 +51,20 @@ def waiting(stage: Stage) -> int:
     return int(str(row[0])) if row else 0
 
 
-def write_changes(stage: Stage, count: int, writer: int = 0, writers: int = 1) -> None:
-    """Write so many changes to materials in statements of STATEMENT_ROWS rows, one transaction each."""
+async def write_side_by_side(stage: Stage, count: int) -> None:
+    """Write so many changes by WRITERS writers at once."""
+    each = count // WRITERS
+    await asyncio.gather(*(asyncio.to_thread(write_changes, stage, each, number) for number in range(WRITERS)))
+
+
+def write_changes(stage: Stage, count: int, writer: int) -> None:
+    """Write so many changes to a writer's own materials, in transactions of one statement of STATEMENT_ROWS rows."""
     with closing(stage.connect()) as connection:
         for _ in range(count // STATEMENT_ROWS):
             connection.execute(
-                "UPDATE catalogue_material SET price_per_kg = price_per_kg + 0.0001 WHERE id %% %s = %s AND slug LIKE 'bench-%%'",
-                [writers, writer],
+                "UPDATE catalogue_material SET price_per_kg = price_per_kg + 0.0001 "
+                "WHERE id %% %s = %s AND slug LIKE 'bench-%%'",
+                [WRITERS, writer],
             )
 
 
@@ -87,13 +94,7 @@ async def sustained(stage: Stage, port: int, changes: int) -> Record:
     client = PositionClient(await FrameClient.connect(port, "/ws/", "realtime.v1"))
     await follow(client, 0, 10)
     before, start = head(stage), time.monotonic()
-    threads = [
-        threading.Thread(target=write_changes, args=(stage, changes // WRITERS, number, WRITERS))
-        for number in range(WRITERS)
-    ]
-    for thread in threads:
-        thread.start()
-    await asyncio.to_thread(lambda: [thread.join() for thread in threads])
+    await write_side_by_side(stage, changes)
     written = time.monotonic()
     caught_up = await follow(client, before + changes, 120)
     return {
@@ -111,13 +112,7 @@ async def backlog(stage: Stage, port: int, relay: Process) -> Record:
     await follow(client, 0, 10)
     relay.stop()
     before = head(stage)
-    per_writer = BACKLOG // WRITERS
-    threads = [
-        threading.Thread(target=write_changes, args=(stage, per_writer, number, WRITERS)) for number in range(WRITERS)
-    ]
-    for thread in threads:
-        thread.start()
-    await asyncio.to_thread(lambda: [thread.join() for thread in threads])
+    await write_side_by_side(stage, BACKLOG)
     count = waiting(stage)
     start = time.monotonic()
     stage.relay()

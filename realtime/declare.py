@@ -220,7 +220,7 @@ def canonical(column: models.Field[Any, Any], value: Any) -> Any:
     except ValidationError as error:
         raise BadParameter(f"{column.name}: {'; '.join(error.messages)}") from error
     if isinstance(target, models.DateField | models.TimeField | models.DurationField):
-        raise DeclarationError(f"{column.name}: filters on dates and times are not supported; add a column for the window")
+        raise DeclarationError(f"{column.name}: there are no filters on dates and times; add a column for the window")
     return str(value) if isinstance(target, models.UUIDField) else value
 
 
