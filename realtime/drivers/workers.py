@@ -5,14 +5,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from django.db import close_old_connections
+from django.db import close_old_connections, connections
 
 Given = TypeVar("Given")
 Result = TypeVar("Result")
 
 
 class Workers:
-    """A bounded pool of named threads. Each keeps its database connections only as long as Django's settings allow."""
+    """A bounded pool of named threads. Each keeps its database connections, and looks at them before using them."""
 
     def __init__(self, name: str, threads: int) -> None:
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix=name)
@@ -27,8 +27,9 @@ class Workers:
 
 
 def _with_connections(function: Callable[[Given], Result], given: Given) -> Result:
+    # Connecting anew for each call, as Django does for a request, made a check take long just when a process is busy.
+    for connection in connections.all(initialized_only=True):
+        connection.close_at = None
+        connection.health_check_enabled = True  # type: ignore[attr-defined]  # the stubs lack it
     close_old_connections()
-    try:
-        return function(given)
-    finally:
-        close_old_connections()
+    return function(given)
