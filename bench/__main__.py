@@ -1,6 +1,7 @@
-"""`python -m bench [latency] [capture] [throughput]`: all of them without a name; `OUT` and `QUICK` from the environment.
+"""`python -m bench [latency] [capture] [throughput]`: all of them when none is named.
 
-`OUT=file.json` also writes every row there; `QUICK=1` runs each for a short while, to see that it works.
+From the environment: `OUT=file.json` also writes every row there; `QUICK=1` runs each for a short while, to see that
+it works.
 """
 
 import os

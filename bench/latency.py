@@ -46,7 +46,7 @@ def write(stage: Stage, settings: str, rate: float, seconds: float, first: int) 
 async def measure(
     stage: Stage, port: int, settings: str, parse: Parse, runs: list[tuple[str, float, float]]
 ) -> list[Record]:
-    """Return one record for each run of (name, writes per second, seconds); rate 0: one write after each quiet while."""
+    """Return one record for each run of (name, writes per second, seconds); at rate 0 each write ends a quiet while."""
     naive = parse is naive_prices
     clients = [await FrameClient.connect(port, "/ws/", None if naive else "realtime.v1") for _ in range(SUBSCRIBERS)]
     if not naive:

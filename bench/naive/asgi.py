@@ -4,17 +4,15 @@ import json
 import os
 from typing import Any
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bench.naive.settings")
-
-from django.core.asgi import get_asgi_application
-
-django_application = get_asgi_application()
-
 from channels.generic.websocket import AsyncWebsocketConsumer
 from channels.routing import ProtocolTypeRouter, URLRouter
+from django.core.asgi import get_asgi_application
 from django.urls import path
 
 from bench.naive.apps import GROUP
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bench.naive.settings")
+pages = get_asgi_application()
 
 
 class RowConsumer(AsyncWebsocketConsumer):
@@ -34,6 +32,4 @@ class RowConsumer(AsyncWebsocketConsumer):
         await self.send(text_data=json.dumps({"row": event["row"], "committed": event["committed"]}))
 
 
-application = ProtocolTypeRouter(
-    {"http": django_application, "websocket": URLRouter([path("ws/", RowConsumer.as_asgi())])}
-)
+application = ProtocolTypeRouter({"http": pages, "websocket": URLRouter([path("ws/", RowConsumer.as_asgi())])})
