@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from realtime.errors import EpochChanged, PeerError, RealtimeError, Unavailable
+from realtime.pure.admission import Admission
 from realtime.pure.audience import Audience, Waiter
 from realtime.pure.changes import Batch, Head, LogRange, Snapshot
 from realtime.pure.content import Content
@@ -28,7 +29,7 @@ from realtime.pure.following import Following
 from realtime.pure.gaps import Line, Run, Trust
 from realtime.pure.materialised import MaterialisedView, Phase
 from realtime.pure.reading import Reading
-from realtime.pure.resume import Resumption, Way, way_of
+from realtime.pure.resume import Resumption
 from realtime.pure.ring import Ring
 from realtime.pure.routing import route
 from realtime.pure.selection import Selection
@@ -57,9 +58,11 @@ class Feed:
         self._following = Following(stream, self.line, self._emit, far_changes=limits.ring_changes)
         self._reading = Reading(stream, self._emit)
         self._resumption = Resumption(stream, self._emit)
+        self._admission = Admission(
+            stream, self.line, self.audience, self._following, self._resumption, limits.resume_max_changes, self._emit
+        )
         self._ring = Ring(0, limits.ring_changes)
         self._index: Index[MaterialisedView] = Index()
-        self._ahead: dict[MaterialisedView, None] = {}
         self._broken: list[tuple[MaterialisedView, Exception]] = []
 
     # Subscriptions.
@@ -75,7 +78,7 @@ class Feed:
         """Subscribe; `epoch_for` gives the client's epoch for the log's, `now` is in seconds."""
         view = self.audience.views.get(selection) or self._attach(selection)
         self.audience.join(view, Waiter(subscriber, cursor, epoch_for, now))
-        self._admit(view)
+        self._admission.admit(view)
         return self._take()
 
     def unsubscribe(self, subscriber: Subscriber) -> list[Effect]:
@@ -132,7 +135,7 @@ class Feed:
         if asked.purpose is Purpose.HEAL:
             self._following.range_read(asked, read)
         elif self._resumption.answered(asked, read, self.line, self._ring, self._index):
-            self._admit_all()
+            self._admission.admit_all()
         return self._advance()
 
     def log_failed(self, asked: ReadLog | Verify, error: RealtimeError) -> list[Effect]:
@@ -143,8 +146,8 @@ class Feed:
             if isinstance(error, EpochChanged):
                 self._following.suspect()
             else:
-                self._open_unresumed()
-                self._admit_all()
+                self._admission.give_up_replays()
+                self._admission.admit_all()
         return self._take()
 
     def overdue(self, asked: Expect) -> list[Effect]:
@@ -155,12 +158,9 @@ class Feed:
     def gathered(self, asked: Gather) -> list[Effect]:
         """Begin the replay for the cursors that wait."""
         if self._resumption.gathered(asked):
-            waiting = [(view, waiter.cursor[1]) for view, waiter in self._replayable() if waiter.cursor]
-            views = list(dict(waiting))
-            after = min((position for _, position in waiting), default=self.line.position)
-            if views:
-                self._resumption.begin(after, views, self.line, self._ring, self._index)
-            self._admit_all()
+            if waiting := self._admission.replayable():
+                self._resumption.begin(min(waiting.values()), waiting, self.line, self._ring, self._index)
+            self._admission.admit_all()
         return self._take()
 
     # Snapshots.
@@ -201,17 +201,14 @@ class Feed:
     def _go_on(self) -> list[Effect]:
         """Take up what had to wait for a line that is SURE."""
         self._read_due()
-        self._admit_all()
+        self._admission.admit_all()
         return self._advance()
 
     def _advance(self) -> list[Effect]:
         for run in self.line.ready():
             self._deliver(run)
         self._meet()
-        if self._ahead and self.line.trust is Trust.SURE:
-            views, self._ahead = self._ahead, {}
-            for view in views:
-                self._admit(view)
+        self._admission.admit_ahead()
         self._following.heal_further()
         return self._take()
 
@@ -266,60 +263,7 @@ class Feed:
         for part in view.selection.parts:
             self._index.add(part, view)
         self.audience.reset(view)
-        self._admit(view)
-
-    # Opening.
-
-    def _admit_all(self) -> None:
-        for view in list(self.audience.views.values()):
-            self._admit(view)
-
-    def _admit(self, view: MaterialisedView) -> None:
-        """Open what can be opened of those who wait for a view."""
-        for _, waiter in self.audience.waiters(view):
-            if view.phase is not Phase.LIVE or self.line.trust is not Trust.SURE:
-                return
-            way = self._way(view, waiter)
-            if way is Way.AHEAD and self._from_the_future(waiter):
-                way = Way.SNAPSHOT
-            if way is Way.AHEAD:
-                self._ahead[view] = None
-            elif way is Way.REPLAY:
-                waiter.replayed = True
-                self._resumption.gather()
-            else:
-                self._open(view, waiter, way)
-
-    def _open(self, view: MaterialisedView, waiter: Waiter, way: Way) -> None:
-        touched = None
-        if way is Way.TRAIL and waiter.cursor is not None:
-            touched = view.trail.since(waiter.cursor[1])
-            if touched and view.selection.derivation is not None:
-                touched = None  # Which derived rows differ since then is not known.
-        if waiter.cursor is not None:
-            source = "snapshot" if touched is None else "replay" if waiter.replayed else "trail"
-            self._emit(Count(self.stream, "resumes", source))
-        self.audience.open(view, waiter, touched)
-
-    def _way(self, view: MaterialisedView, waiter: Waiter) -> Way:
-        return way_of(waiter, view, self.line, self._limits.resume_max_changes)
-
-    def _from_the_future(self, waiter: Waiter) -> bool:
-        """Tell whether a head read since has shown that nothing has the cursor's position."""
-        assert waiter.cursor is not None
-        if not waiter.question:
-            waiter.question = self._following.ask()
-        return waiter.question <= self._following.answered and waiter.cursor[1] > self.line.target
-
-    def _open_unresumed(self) -> None:
-        """Give a snapshot to those whose cursors wait for what can't be read."""
-        for view, waiter in self._replayable():
-            self._open(view, waiter, Way.SNAPSHOT)
-
-    def _replayable(self) -> Iterator[tuple[MaterialisedView, Waiter]]:
-        for view, waiter in self.audience.waiters():
-            if view.phase is Phase.LIVE and self._way(view, waiter) is Way.REPLAY:
-                yield view, waiter
+        self._admission.admit(view)
 
     # Views.
 
@@ -341,7 +285,7 @@ class Feed:
         self._unroute(view)
         self._reading.end(view)
         self._resumption.forget(view)
-        self._ahead.pop(view, None)
+        self._admission.forget(view)
 
     def _read_again(self, view: MaterialisedView, reason: str) -> None:
         self._suspend(view, reason, self.line.position)

@@ -5,41 +5,13 @@ changes (the ring's, or one read of the log for all cursors that wait), else not
 """
 
 from collections.abc import Callable, Collection, Iterable
-from enum import Enum, auto
 
-from realtime.pure.audience import Waiter
 from realtime.pure.changes import Change, LogRange, RowKey
 from realtime.pure.effects import Effect, Gather, Purpose, ReadLog
 from realtime.pure.filters import Index
 from realtime.pure.gaps import Line
 from realtime.pure.materialised import MaterialisedView
 from realtime.pure.ring import Ring
-
-
-class Way(Enum):
-    """How a cursor can be served now."""
-
-    SNAPSHOT = auto()
-    TRAIL = auto()
-    AHEAD = auto()
-    """The cursor is ahead of this process: wait, or find out that it is from the future."""
-    REPLAY = auto()
-
-
-def way_of(waiter: Waiter, view: MaterialisedView, line: Line, max_changes: int) -> Way:
-    """Decide how a waiter of a LIVE view is served."""
-    if waiter.cursor is None:
-        return Way.SNAPSHOT
-    epoch, position = waiter.cursor
-    if waiter.epoch_for(view.epoch) != epoch or position < 0:
-        return Way.SNAPSHOT
-    if position > line.position:
-        return Way.AHEAD
-    if position >= view.trail.start:
-        return Way.TRAIL
-    if view.trail.sealed or position < line.floor or line.position - position > max_changes:
-        return Way.SNAPSHOT
-    return Way.REPLAY
 
 
 class Replay:
