@@ -117,10 +117,15 @@ class Feed:
         return self._go_on()
 
     def head_failed(self, asked: AskHead) -> list[Effect]:
-        """Take note that the log is out of reach: who waits is told so, who has a view keeps it."""
+        """Take note that the log is out of reach: who waits is told so, who has a view keeps it.
+
+        A snapshot that has not met the stream yet is read again: what it held without a position may be lost.
+        """
         if self._following.head_failed(asked):
             for view in list(self.audience.views.values()):
                 self.audience.refuse(view, out_of_reach())
+            for view in self._reading.views():
+                self._suspend(view, "unavailable", view.position)
         self._following.ask_again()
         return self._take()
 

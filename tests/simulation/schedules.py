@@ -7,7 +7,9 @@ from realtime.pure.changes import Batch
 from tests.simulation.model import SELECTIONS, STREAM, World
 from tests.simulation.processes import Client, Process, Saved
 
-STEPS = 150
+STEPS = 200
+REST_STEPS = 1_000
+"""Many more questions than a process can have left to ask."""
 
 
 class Schedule:
@@ -50,11 +52,7 @@ class Schedule:
             self.publish()
             for process in self.processes:
                 process.tick()
-                while process.busy:
-                    while process.wire:
-                        process.receive()
-                    process.question_reaches_log()
-                    process.answer_arrives()
+                self._come_to_rest(process)
         self.look()
         for client in self.clients:
             assert client.state != "waiting", f"{client.name} waits for ever"
@@ -62,6 +60,16 @@ class Schedule:
                 head = self.world.heads()
                 at = (client.epoch, client.position)
                 assert at == (head.epoch, head.position), f"{client.name} stays at {at}, the head is {head}"
+
+    def _come_to_rest(self, process: Process) -> None:
+        for _ in range(REST_STEPS):
+            while process.wire:
+                process.receive()
+            process.question_reaches_log()
+            process.answer_arrives()
+            if not process.busy:
+                return
+        raise AssertionError(f"{process.name} never comes to rest")
 
     def publish(self) -> None:
         """Let the relay work; each process hears of it on its own wire."""
@@ -76,8 +84,8 @@ class Schedule:
             (self.world.truncate, 0.7), (self.publish, 14),
             (self._receive, 22), (self._lose, 3), (self._double, 2), (self._reorder, 3), (self._foreign, 1),
             (self._ask, 26), (self._answer, 26), (self._outage, 1), (self._tick, 6),
-            (self._come, 12), (self._go, 8), (self._come_back_with_older, 8),
-            (self.world.prune, 0.5), (self.world.back_up, 0.7), (self._restore, 4 if self.oblivious else 0.4),
+            (self._come, 20), (self._go, 12), (self._come_back_with_older, 12),
+            (self.world.prune, 0.5), (self.world.back_up, 1.2), (self._restore, 4 if self.oblivious else 0.8),
             (self._restart_relay, 0.5), (self._restart, 0.0 if self.oblivious else 0.4),
         ]  # fmt: skip
 

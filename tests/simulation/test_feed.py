@@ -8,12 +8,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from realtime.pure import admission
 from realtime.pure import feed as feed_module
+from realtime.pure.admission import Way, way_of
 from realtime.pure.audience import Waiter
 from realtime.pure.feed import Feed
 from realtime.pure.gaps import Finding, Line, Run
 from realtime.pure.materialised import MaterialisedView
-from realtime.pure.resume import Replay, Way, way_of
+from realtime.pure.resume import Replay
 from realtime.pure.routing import Routed, route
 from tests.simulation.schedules import Schedule
 
@@ -153,7 +155,7 @@ def resumes_any_epoch(patch: pytest.MonkeyPatch) -> None:
             waiter.cursor = (waiter.epoch_for(view.epoch), min(waiter.cursor[1], line.position))
         return way_of(waiter, view, line, limit)
 
-    patch.setattr(feed_module, "way_of", mutant)
+    patch.setattr(admission, "way_of", mutant)
 
 
 def trusts_any_head(patch: pytest.MonkeyPatch) -> None:
