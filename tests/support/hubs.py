@@ -228,6 +228,7 @@ async def hub_on(database: Database, **changes: Any) -> AsyncIterator[Stage]:
     await hub.start()
     try:
         await soon(lambda: hub.health().ready and (bus.listens or hub.health().degraded))
+        await soon(lambda: hub.feeds[shelf.STREAM].line.epoch, what="the hub knows the stream")
         yield Stage(hub, log, bus, database)
     finally:
         log.before_snapshot.set()
