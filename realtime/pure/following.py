@@ -122,10 +122,12 @@ class Following:
             return None
         self._line.confirm()
         head = self._head
-        if head is None or shown or head.position - self._line.position <= self._far_changes:
-            return None
-        self._reset()
-        return head
+        assert head is not None
+        if not shown and head.position - self._line.position > self._far_changes:
+            self._reset()
+            return head
+        self.expect(head.position)
+        return None
 
     def range_read(self, asked: ReadLog, read: LogRange) -> None:
         """Take a range that was missing."""

@@ -31,6 +31,7 @@ async def still(shelved: Database) -> AsyncIterator[Stage]:
     """A hub without a relay: the test says when positions are given."""
     async with hub_on(shelved) as made:
         await made.assign()
+        await made.arrived()
         yield made
 
 
