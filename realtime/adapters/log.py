@@ -45,7 +45,7 @@ WHERE stream = %(stream)s AND position > %(after)s AND position <= %(upto)s
     AND epoch_number = (SELECT epoch_number FROM realtime_stream WHERE name = %(stream)s AND epoch = %(epoch)s)
     AND position <= coalesce((
         SELECT position FROM realtime_log
-        WHERE stream = %(stream)s AND position >= %(after)s + %(limit)s AND ends
+        WHERE stream = %(stream)s AND position >= %(after)s::bigint + %(limit)s AND ends
             AND epoch_number = (SELECT epoch_number FROM realtime_stream WHERE name = %(stream)s AND epoch = %(epoch)s)
         ORDER BY position LIMIT 1), %(upto)s)
 ORDER BY position
