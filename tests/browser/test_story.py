@@ -9,6 +9,7 @@ from playwright.async_api import Page, expect
 
 from tests.browser.conftest import OpenContext
 from tests.browser.shop import Shop, live, open_live, sign_in
+from tests.support.waiting import soon
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -105,6 +106,13 @@ async def test_what_data_says_is_text(shop: Shop, context: OpenContext) -> None:
     assert await page.title() == "Materials · Tideline"
 
 
+REBAR_IN_HAM = """
+    SELECT s.id FROM stock_stocklevel s JOIN catalogue_material m ON m.id = s.material_id
+    JOIN stock_warehouse w ON w.id = s.warehouse_id
+    WHERE w.code = 'HAM' AND concat_ws(' ', m.name, m.form, m.grade, m.category) ILIKE '%rebar%'
+    ORDER BY s.on_hand DESC, s.id"""
+
+
 async def test_filter_and_sort_survive_updates(shop: Shop, context: OpenContext) -> None:
     """Rows come and go as they begin and cease to match, stay in order, and a reload keeps the choice."""
     staff = await context()
@@ -113,14 +121,14 @@ async def test_filter_and_sort_survive_updates(shop: Shop, context: OpenContext)
     await page.get_by_role("searchbox").fill("rebar")
     await page.get_by_role("radio", name="HAM").check(force=True)
     await page.get_by_role("button", name="On hand").click()
-    keys = await shown(page)
-    everything = await page.locator("[data-count]").inner_text()
+    keys = [str(key) for (key,) in shop.sql(REBAR_IN_HAM)]
     assert 1 < len(keys) < 40
+    await shows(page, keys)
+    everything = await page.locator("[data-count]").inner_text()
     assert await page.locator("th[data-sort=on_hand]").get_attribute("aria-sort") == "descending"
 
     shop.sql("UPDATE stock_stocklevel SET on_hand = 99999999 WHERE id = %s", int(keys[-1]))
-    await expect(page.locator("[data-rows] tr").first).to_have_attribute("data-key", keys[-1], timeout=AT_ONCE)
-    assert await shown(page) == [keys[-1], *keys[:-1]]
+    await shows(page, [keys[-1], *keys[:-1]])
 
     [(material, name)] = shop.sql(
         "SELECT m.id, m.name FROM catalogue_material m JOIN stock_stocklevel s ON s.material_id = m.id WHERE s.id = %s",
@@ -130,23 +138,27 @@ async def test_filter_and_sort_survive_updates(shop: Shop, context: OpenContext)
     await expect(page.locator(f'tr[data-key="{keys[0]}"]')).to_have_count(0, timeout=AT_ONCE)
     shop.sql("UPDATE catalogue_material SET name = %s WHERE id = %s", name, material)
     await expect(page.locator(f'tr[data-key="{keys[0]}"]')).to_have_count(1, timeout=AT_ONCE)
+    await shows(page, [keys[-1], *keys[:-1]])
     assert await page.locator("[data-count]").inner_text() == everything
 
-    after = await shown(page)
     await page.reload()
     await live(page)
-    await expect(page.locator("[data-rows] tr")).to_have_count(len(after))
-    assert await shown(page) == after
+    await shows(page, [keys[-1], *keys[:-1]])
     await page.get_by_role("button", name="Reset").click()
     await expect(page.locator("[data-rows] tr")).to_have_count(
         shop.sql("SELECT count(*) FROM stock_stocklevel")[0][0], timeout=AT_ONCE
     )
 
 
-async def shown(page: Page) -> list[str]:
-    """Keys of the rows on the screen, in their order."""
+async def shows(page: Page, keys: list[str]) -> None:
+    """Wait until these rows are on the screen, in this order; drawing follows a click or a change by some frames."""
     rows = page.locator("[data-rows] tr")
-    return [str(await row.get_attribute("data-key")) for row in await rows.all()]
+
+    async def drawn() -> bool:
+        shown = await rows.evaluate_all("rows => rows.map((row) => row.dataset.key)")
+        return bool(shown == keys)
+
+    await soon(drawn, AT_ONCE / 1000, what=f"the rows {keys}, in this order")
 
 
 async def test_low_stock_stands_out(shop: Shop, context: OpenContext) -> None:
