@@ -100,6 +100,34 @@ async def test_oversize_and_broken_text_on_the_real_server(server_process: Start
     await other.close()
 
 
+FOREIGN = [
+    "http://evil.example",
+    "null",
+    "file://",
+    "file:///home/anna/page.html",
+    "chrome-extension://x",
+    "http://",
+    "http://[::1",
+    "http://127.0.0.1:port",
+    "garbage",
+    "é",
+    "",
+]
+
+
+async def test_every_foreign_origin_is_told_so(server_process: StartServer, subtests: pytest.Subtests) -> None:
+    """Whatever stands as the Origin: the connection is accepted and closed with 4503, or a browser would see 1006."""
+    server = server_process()
+    for origin in FOREIGN:
+        with subtests.test(origin):
+            client = await connect(server.ws_url, subprotocols=[SUBPROTOCOL], additional_headers=[("Origin", origin)])
+            assert (await close_of(client))[0] == 4503
+    twice = [("Origin", server.url), ("Origin", "http://evil.example")]
+    client = await connect(server.ws_url, subprotocols=[SUBPROTOCOL], additional_headers=twice)
+    assert (await close_of(client))[0] == 4503
+    await (await opened(server.ws_url, additional_headers=[("Origin", server.url)])).close()
+
+
 def test_serve_says_in_one_line_what_is_wrong(product: StartProcess) -> None:
     """A taken port and a server out of reach: one line, and an exit code that a supervisor understands."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
