@@ -26,6 +26,12 @@ BUGS = [
     ("subscription.js", "if (frame.position < this.position) return;", "", "a position never goes back"),
     ("subscription.js", "command.cursor = ", "command.course = ", "a lost connection keeps the rows as stale"),
     ("subscription.js", "this.rows = new Map();", "", "an error to a subscribe drops the topic's rows"),
+    (
+        "subscription.js",
+        "else if (frame.retry)",
+        "else if (false)",
+        "a topic that the server gives up for a while",
+    ),
     ("client.js", "code >= 4500 && code <= 4999", "code === 4500", "close codes say whether to come back"),
     ("client.js", "2 * this.#heartbeat", "9 * this.#heartbeat", "nothing heard for twice the heartbeat"),
     ("client.js", "random() * Math.min", "Math.min", "backoff doubles from half a second"),

@@ -133,10 +133,11 @@ export class Subscription {
     return this.#failures++;
   }
 
-  /** The server gave it up: for a while, or for good. */
+  /** The server gave it up: for good when the right was lost, else perhaps for a while. */
   #ended(frame) {
-    if (frame.retry) this.#client._retryLater(this, frame);
-    else this._drop(frame.code === "revoked" ? "revoked" : "refused", frame);
+    if (frame.code === "revoked") this._drop("revoked", frame);
+    else if (frame.retry) this.#client._retryLater(this, frame);
+    else this._drop("refused", frame);
   }
 
   #discardParts() {

@@ -335,6 +335,57 @@ test("a revoked topic loses its rows, says so, and is not asked for again", () =
   equal(world.sent("subscribe"), []);
 });
 
+test("a topic that the server gives up for a while loses its rows and is asked for again with backoff, whatever the code", () => {
+  const { world, client, things } = live();
+  const states = [];
+  world.jitter = 1;
+  for (const [turn, code] of ["unavailable", "rate_limited", "something_new"].entries()) {
+    const before = world.sent("subscribe").length;
+    world.serve({ type: "unsubscribed", topic: "things", code, message: "soon", retry: true });
+    states.push(things.state);
+    equal([shown(things), things.position, things.error], [{}, null, { code, message: "soon", retry: true }]);
+    equal(world.updates.at(-1).changes.map(({ row }) => row), turn ? [null] : [null, null]);
+    world.changes(99, { late: { n: 99 } });
+    equal(things.rows.size, 0, "what was under way is of the ended subscription");
+    world.clock.pass(499);
+    equal(world.sent("subscribe").length, before);
+    world.clock.pass(1);
+    equal(world.sent("subscribe").length, before + 1);
+    equal("cursor" in world.sent("subscribe").at(-1), false);
+    world.snapshot({ z: { n: turn } }, { position: 20 + turn });
+    equal([things.state, things.error, shown(things)], ["live", null, { z: turn }]);
+  }
+  equal([states, client.state, world.sockets.length], [["loading", "loading", "loading"], "live", 1]);
+});
+
+test("a topic that the server gives up again and again is asked for ever less often, and no more once unsubscribed", () => {
+  const { world, things } = live();
+  world.jitter = 1;
+  world.serve({ type: "unsubscribed", topic: "things", code: "unavailable", retry: true });
+  for (const wait of [500, 1000, 2000]) {
+    const before = world.sent("subscribe").length;
+    world.clock.pass(wait - 1);
+    equal(world.sent("subscribe").length, before, `before ${wait} ms`);
+    world.clock.pass(1);
+    equal(world.sent("subscribe").length, before + 1, `after ${wait} ms`);
+    world.serve({ type: "error", id: world.sent("subscribe").at(-1).id, code: "unavailable", message: "soon", retry: true });
+  }
+  things.unsubscribe();
+  const before = world.sent("subscribe").length;
+  world.clock.pass(10_000);
+  equal([things.state, world.sent("subscribe").length], ["closed", before]);
+});
+
+test("a topic that the server gives up for good is refused, not revoked; one that was revoked stays so", () => {
+  for (const [frame, state] of [[{ code: "snapshot_too_large" }, "refused"], [{ code: "unavailable", retry: false }, "refused"], [{ code: "revoked", retry: true }, "revoked"]]) {
+    const { world, things } = live();
+    world.serve({ type: "unsubscribed", topic: "things", ...frame });
+    equal([things.state, shown(things), things.error.code], [state, {}, frame.code]);
+    world.clock.pass(5_000);
+    equal(world.sent("subscribe").length, 1, `${frame.code}: asked again`);
+  }
+});
+
 test("an error reply that belongs to no topic is handed to the page", () => {
   const { world, client } = live();
   const seen = [];
