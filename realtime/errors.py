@@ -1,15 +1,15 @@
 """The exceptions of the engine.
 
-    RealtimeError
-    ├── DeclarationError          a stream, watch or topic is declared wrongly: fix the code
-    ├── PeerError                 the client's fault: answered with an `error` frame
-    │   ├── BadFrame  UnknownType  UnknownTopic  Forbidden  NotSubscribed  AlreadySubscribed
-    │   └── TooManySubscriptions  RateLimited  SnapshotTooLarge  BadParameter  Unavailable
-    ├── LogUnavailable            PostgreSQL is out of reach: retried with backoff
-    │   └── (raised by the adapters of the change log)
-    ├── BusUnavailable            Redis is out of reach: retried with backoff
-    ├── FloorPassed               the log no longer holds the asked range: read a snapshot
-    └── EpochChanged              the log is another one than before: read a snapshot
+RealtimeError
+├── DeclarationError          a stream, watch or topic is declared wrongly: fix the code
+├── PeerError                 the client's fault: answered with an `error` frame
+│   ├── BadFrame  UnknownType  UnknownTopic  Forbidden  NotSubscribed  AlreadySubscribed
+│   └── TooManySubscriptions  RateLimited  SnapshotTooLarge  BadParameter  Unavailable
+├── LogUnavailable            PostgreSQL is out of reach: retried with backoff
+│   └── (raised by the adapters of the change log)
+├── BusUnavailable            Redis is out of reach: retried with backoff
+├── FloorPassed               the log no longer holds the asked range: read a snapshot
+└── EpochChanged              the log is another one than before: read a snapshot
 """
 
 from typing import ClassVar

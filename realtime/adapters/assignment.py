@@ -67,8 +67,8 @@ WITH taken AS (
     FROM placed GROUP BY stream
 ), raised AS (
     UPDATE realtime_stream s SET head = s.head + t.changes, mark = %(mark)s
-    FROM totals t WHERE s.name = t.stream
-    RETURNING s.name, s.epoch, s.epoch_number, s.head - t.changes AS before, s.head, t.bytes
+    FROM totals t JOIN realtime_stream was ON was.name = t.stream WHERE s.name = t.stream
+    RETURNING s.name, s.epoch, s.epoch_number, was.head AS before, was.mark AS since, s.head, t.bytes
 ), logged AS (
     INSERT INTO realtime_log
         (stream, epoch_number, position, inbox_id, reset, ends, kind, key, version, new, old, mark)
@@ -76,7 +76,7 @@ WITH taken AS (
         p.kind, p.key, p.version, p.new, p.old, CASE WHEN r.before + p.number = r.head THEN %(mark)s END
     FROM placed p LEFT JOIN raised r ON r.name = p.stream
 )
-SELECT name, epoch, epoch_number, before, head, %(mark)s, bytes FROM raised ORDER BY name
+SELECT name, epoch, epoch_number, before, since, head, %(mark)s, bytes FROM raised ORDER BY name
 """
 """The LEFT JOIN makes a row of an unknown stream an error (its epoch is NOT NULL), and not a silent loss."""
 
@@ -98,12 +98,16 @@ class Waiting(NamedTuple):
 
 
 class Assigned(NamedTuple):
-    """What one assignment gave to one stream: the positions (before, head] and the size of their images."""
+    """What one assignment gave to one stream: the positions (before, head] and the size of their images.
+
+    `since` is the mark at `before`, `mark` the new one at `head`.
+    """
 
     stream: str
     epoch: str
     epoch_number: int
     before: int
+    since: str
     head: int
     mark: str
     bytes: int

@@ -195,7 +195,7 @@ class Relay:
 
     async def _publish(self, connection: AsyncConnection[Any], assigned: Assigned) -> None:
         """Hand an assignment to the publisher: with its rows where they fit the wire, else as positions alone."""
-        stream, epoch, number, before, head, mark, size = assigned
+        stream, epoch, number, before, since, head, mark, size = assigned
         self._known[stream] = Known(stream, epoch, Mark(head, mark), number)
         rows = None
         if size <= self._settings.batch_max_bytes:
@@ -204,7 +204,8 @@ class Relay:
                 rows = None  # Another relay has made a new epoch and pruned this one meanwhile.
         await self._step(Step.READ)
         limit = self._settings.batch_max_bytes
-        self._publisher.offer(stream, encode_batch(stream, epoch, before, head, mark, rows, max_bytes=limit))
+        batch = encode_batch(stream, epoch, Mark(before, since), Mark(head, mark), rows, max_bytes=limit)
+        self._publisher.offer(stream, batch)
         metrics.relay_changes.labels(stream).inc(head - before)
         metrics.relay_head.labels(stream).set(head)
         metrics.relay_lag.labels(stream).set(time.monotonic() - self._clear_at)
@@ -244,7 +245,8 @@ class Relay:
             self._prune_at = time.monotonic() + PRUNE_SECONDS
             await self._prune(connection)
         for state in await epochs.read_streams(connection):
-            beat = encode_batch(state.name, state.epoch, state.head, state.head, state.mark, [], max_bytes=1024)
+            head = Mark(state.head, state.mark)
+            beat = encode_batch(state.name, state.epoch, head, head, [], max_bytes=1024)
             self._publisher.offer(state.name, beat)
             metrics.relay_heartbeats.labels(state.name).inc()
 

@@ -103,13 +103,15 @@ class Change(msgspec.Struct, frozen=True):
 class Batch:
     """The changes `(after, head]` of one stream and epoch, whole transactions only.
 
-    An empty range (`after == head`) is a heartbeat. `changes` is None when the batch was too large for the
-    wire and travels as positions alone: the hub then reads the range from the log.
+    `since` is the mark at `after`, `mark` the one at `head`: a batch of another log does not join up. An empty
+    range (`after == head`) is a heartbeat. `changes` is None when the batch was too large for the wire and
+    travels as positions alone: the hub then reads the range from the log.
     """
 
     stream: str
     epoch: str
     after: int
+    since: str
     head: int
     mark: str
     changes: tuple[Change, ...] | None

@@ -25,12 +25,16 @@ class Purpose(Enum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AskHead:
-    """Read the stream's row. Holds what was known when it was asked: a head read later can't be below it."""
+    """Read the stream's row. Holds what was known when it was asked: a head read later can't be below it.
+
+    `target` is what the wire had said to exist.
+    """
 
     stream: str
     epoch: str | None
     position: int
     mark: Mark
+    target: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -36,7 +36,7 @@ class Following:
         """Ask for the head, unless that is under way."""
         if self._asked is None:
             line = self._line
-            self._asked = AskHead(self._stream, line.epoch, line.position, line.mark)
+            self._asked = AskHead(self._stream, line.epoch, line.position, line.mark, line.target)
             self._emit(self._asked)
 
     def ask(self) -> int:
@@ -86,6 +86,8 @@ class Following:
             self._reset()
             return head
         self._refuted = self._suspicious
+        if head.position < asked.target:
+            self._line.limit(head.position)
         if finding is Finding.BROKEN:
             self._doubt()
         elif self._line.trust is Trust.SURE:

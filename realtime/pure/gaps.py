@@ -1,8 +1,9 @@
 """Contiguity: what of a stream may be delivered next, and what must be read from the log first.
 
 Theory of operation. `position` is how far the stream was delivered, `mark` the last mark seen at or below
-it. A batch that begins there is next; one that ends there or below is known; one that begins beyond is kept
-while the gap before it is read from the log. `target` is the highest position known to exist.
+it. A batch that begins there, at its mark, is next; one that ends there or below is known; one that begins beyond
+is kept while the gap before it is read from the log. A batch that does not join up, mark to mark, is never
+delivered: its range is read from the log. `target` is the highest position known to exist.
 
     UNKNOWN ── head ──▶ SURE ── log out of reach ──▶ UNSURE ── mark verified ──▶ SURE
                          └── head below, other mark ──▶ DOUBTED ── mark verified ──▶ SURE
@@ -36,7 +37,7 @@ class Offer(Enum):
     GAP = "gap"
     FOREIGN = "foreign"
     CONFLICT = "conflict"
-    """It ends where the stream has come to, but with another mark."""
+    """It begins or ends where the stream has come to, but with another mark."""
 
 
 class Finding(Enum):
@@ -53,9 +54,13 @@ class Finding(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Changes `(after, head]` in order, whole transactions only; never empty."""
+    """Changes `(after, head]` in order, whole transactions only; never empty.
+
+    `since` is the mark that must be at `after`; None for what was read from the log, which verified it.
+    """
 
     after: int
+    since: str | None
     head: int
     mark: str | None
     changes: tuple[Change, ...]
@@ -104,39 +109,55 @@ class Line:
         """Take a batch from the wire; what became deliverable comes out of `ready`."""
         if batch.epoch != self.epoch:
             return Offer.FOREIGN
-        if batch.head == self.mark.position and batch.mark != self.mark.mark:
+        if self._contradicts(batch.head, batch.mark) or self._contradicts(batch.after, batch.since):
             return Offer.CONFLICT
         if batch.head <= self.position:
             return Offer.KNOWN
         self.target = max(self.target, batch.head)
         if batch.changes and self.trust in (Trust.SURE, Trust.UNSURE):
-            self._keep(Run(batch.after, batch.head, batch.mark, batch.changes))
-            self._trim()
-            if batch.after <= self.position:
+            run = Run(batch.after, batch.since, batch.head, batch.mark, batch.changes)
+            if self._joins(run):
+                self._keep(run)
                 return Offer.NEXT
+            if run.after > self.position:
+                self._keep(run)
+                self._trim()
         return Offer.GAP
 
     def fill(self, read: LogRange) -> None:
         """Take a range from the log."""
         if read.epoch == self.epoch and read.changes:
             mark = read.mark.mark if read.mark is not None and read.mark.position == read.upto else None
-            self._keep(Run(read.after, read.upto, mark, read.changes))
+            self._keep(Run(read.after, None, read.upto, mark, read.changes))
 
     def ready(self) -> Iterator[Run]:
         """Yield what is next, advancing the position before each run is handed out."""
         while self.trust is Trust.SURE and self._kept and self._kept[0].after <= self.position:
             run = self._kept.pop(0)
             self._kept_changes -= len(run.changes)
-            if run.head <= self.position:
+            if run.head <= self.position or not self._joins(run):
                 continue
             if run.after < self.position:
                 fresh = tuple(change for change in run.changes if change.position > self.position)
-                run = Run(self.position, run.head, run.mark, fresh)
+                run = Run(self.position, None, run.head, run.mark, fresh)
             self.position = run.head
             self.target = max(self.target, run.head)
             if run.mark:
                 self.mark = Mark(run.head, run.mark)
             yield run
+
+    def limit(self, position: int) -> None:
+        """Forget what the wire said to exist beyond a head that was read later: it spoke of another log."""
+        self._kept.clear()
+        self._kept_changes = 0
+        self.target = max(position, self.position)
+
+    def _joins(self, run: Run) -> bool:
+        """Tell whether a run continues what was delivered, and not what another log has there."""
+        return run.since is None or (run.after == self.position and self.mark == Mark(run.after, run.since))
+
+    def _contradicts(self, position: int, mark: str) -> bool:
+        return position == self.mark.position and mark != self.mark.mark
 
     def missing(self) -> tuple[int, int] | None:
         """Return the range `(after, upto]` that is known to exist and has not arrived, or None."""

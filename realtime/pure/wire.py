@@ -1,6 +1,6 @@
 """How a batch travels on the bus: one JSON object, its images embedded as they stand in the log.
 
-    {"stream": "inventory", "epoch": "…", "after": 41, "head": 43, "mark": "…",
+    {"stream": "inventory", "epoch": "…", "after": 41, "since": "…", "head": 43, "mark": "…",
      "changes": [[inbox id, kind, key, capture version, flags, new image, old image], …]}
 
 Positions are `after + 1` onwards. `changes` is null when the batch is too large for the wire: then it carries
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from realtime.pure.changes import Batch, Capture, Change
+from realtime.pure.changes import Batch, Capture, Change, Mark
 
 ENDS = 1
 RESET = 2
@@ -46,6 +46,7 @@ class _WireBatch(msgspec.Struct):
     stream: str
     epoch: str
     after: int
+    since: str
     head: int
     mark: str
     changes: list[_WireChange] | None
@@ -57,13 +58,13 @@ _NULL = b"null"
 
 
 def encode_batch(
-    stream: str, epoch: str, after: int, head: int, mark: str, rows: Sequence[LoggedRow] | None, *, max_bytes: int
+    stream: str, epoch: str, after: Mark, head: Mark, rows: Sequence[LoggedRow] | None, *, max_bytes: int
 ) -> bytes:
-    """Return the payload of the positions (after, head], without images when it would exceed `max_bytes`.
+    """Return the payload of the changes above `after` up to `head`, without images when it would exceed `max_bytes`.
 
     `rows` are all rows of the range in order, or None where their number alone forbids sending them.
     """
-    batch = _WireBatch(stream, epoch, after, head, mark, None)
+    batch = _WireBatch(stream, epoch, after.position, after.mark, head.position, head.mark, None)
     if rows is not None and _size(rows) <= max_bytes:
         batch.changes = [_wire_change(row) for row in rows]
         payload = _encoder.encode(batch)
@@ -98,7 +99,7 @@ def decode_batch(payload: bytes, captures: Mapping[str, Capture]) -> Batch:
             )
             for position, each in enumerate(wire.changes, wire.after + 1)
         )
-    return Batch(wire.stream, wire.epoch, wire.after, wire.head, wire.mark, changes)
+    return Batch(wire.stream, wire.epoch, wire.after, wire.since, wire.head, wire.mark, changes)
 
 
 def change_of(row: LoggedRow, captures: Mapping[str, Capture]) -> Change:

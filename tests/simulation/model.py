@@ -171,7 +171,7 @@ class World:
         if self._lost_something():
             self._new_epoch()
         if not db.inbox:
-            return Batch(STREAM, db.epoch, db.head, db.head, db.mark, ())
+            return Batch(STREAM, db.epoch, db.head, db.mark, db.head, db.mark, ())
         last = {xid: max(change.inbox_id for other, change in db.inbox if other == xid) for xid, _ in db.inbox}
         chosen = set(last)
         if len(last) > 1 and self.random.random() < 0.2:
@@ -179,7 +179,7 @@ class World:
             chosen = {xid for xid in last if last[xid] <= cut}
         taken = sorted((entry for entry in db.inbox if entry[0] in chosen), key=lambda e: (last[e[0]], e[1].inbox_id))
         db.inbox = [entry for entry in db.inbox if entry[0] not in chosen]
-        after = db.head
+        after, since = db.head, db.mark
         for xid, change in taken:
             db.head += 1
             db.log[db.head] = replace(change, position=db.head, ends=change.inbox_id == last[xid])
@@ -189,7 +189,7 @@ class World:
         db.mark = db.marks[db.head] = self._name("m")
         self._relay_knows = Mark(db.head, db.mark)
         changes = tuple(db.log[position] for position in range(after + 1, db.head + 1))
-        return Batch(STREAM, db.epoch, after, db.head, db.mark, changes if self.random.random() < 0.9 else None)
+        return Batch(STREAM, db.epoch, after, since, db.head, db.mark, changes if self.random.random() < 0.9 else None)
 
     def restart_relay(self) -> None:
         """Let another relay take over, which has seen nothing yet."""

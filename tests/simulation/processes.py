@@ -160,6 +160,8 @@ class Process:
         self.clock = 0.0
         self._world = world
         self._random = random
+        self.severed = False
+        """Whether the log is another database now, and the process has not noticed."""
         self._asked: list[Effect] = []
         self._answers: list[Answer] = []
 
@@ -194,8 +196,10 @@ class Process:
         self.perform(self.feed.tick(self.clock))
 
     def question_reaches_log(self, *, index: int = 0, outage: bool = False) -> None:
-        """Let the log answer a question as of now; the answer is on its way."""
-        if self._asked:
+        """Let the log answer a question as of now; the answer is on its way. A severed connection shows here."""
+        if self._asked and self.severed:
+            self._connection_lost()
+        elif self._asked:
             effect = self._asked.pop(index % len(self._asked))
             self._answers.append(self._fail(effect) if outage else self._answer(effect))
 
@@ -204,8 +208,9 @@ class Process:
         if self._answers:
             self.perform(self._answers.pop(index % len(self._answers))())
 
-    def connection_lost(self) -> None:
+    def _connection_lost(self) -> None:
         """Let everything under way fail, and the next look at the head too."""
+        self.severed = False
         self._fail_all()
         self.perform(self.feed.tick(self.clock))
         self._fail_all()

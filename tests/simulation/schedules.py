@@ -126,7 +126,7 @@ class Schedule:
 
     def _foreign(self) -> None:
         head = self.random.randrange(20)
-        self._process().wire.insert(0, Batch(STREAM, "foreign", head, head + 3, "?", None))
+        self._process().wire.insert(0, Batch(STREAM, "foreign", head, "?", head + 3, "?", None))
 
     def _ask(self) -> None:
         self._process().question_reaches_log(index=self.random.randrange(10))
@@ -175,7 +175,7 @@ class Schedule:
                 self._subscribe(client, (older.epoch, older.position))
 
     def _restore(self) -> None:
-        """Replace the database by an older copy; everyone loses the connection."""
+        """Replace the database by an older copy; everyone notices with the next question, or hears the wire before."""
         if not self.restores or (self.oblivious and not self.processes[0].has_seen_all):
             return
         if not self.world.restore(same_epoch=self.oblivious):
@@ -183,7 +183,7 @@ class Schedule:
         if self.oblivious:
             self.world.restart_relay()
         for process in self.processes:
-            process.connection_lost()
+            process.severed = True
 
     def _restart(self) -> None:
         """Restart a process: its clients keep what they have, and are away."""

@@ -112,7 +112,7 @@ def drops_removals(patch: pytest.MonkeyPatch) -> None:
             )
             for change in run.changes
         )  # fmt: skip
-        return route(Run(run.after, run.head, run.mark, changes), index)
+        return route(Run(run.after, run.since, run.head, run.mark, changes), index)
 
     patch.setattr(feed_module, "route", mutant)
 
@@ -169,6 +169,12 @@ def trusts_any_head(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Line, "judge", mutant)
 
 
+def joins_what_does_not_join(patch: pytest.MonkeyPatch) -> None:
+    """Take a batch of another log for the next one."""
+    patch.setattr(Line, "_joins", lambda self, run: run.after <= self.position)
+    patch.setattr(Line, "_contradicts", lambda self, position, mark: False)
+
+
 MUTANTS: list[Mutate] = [
     ignores_pending,
     applies_what_the_snapshot_holds,
@@ -183,7 +189,11 @@ MUTANTS: list[Mutate] = [
     replays_over_resets,
     resumes_any_epoch,
     trusts_any_head,
+    joins_what_does_not_join,
 ]
+
+OBLIVIOUS = (trusts_any_head, joins_what_does_not_join)
+"""Bugs that show when the hub alone has seen what the log lost."""
 
 
 @pytest.mark.parametrize("mutate", MUTANTS)
@@ -191,5 +201,5 @@ def test_a_bug_is_found(mutate: Mutate, monkeypatch: pytest.MonkeyPatch) -> None
     """Each seeded bug makes some schedule fail, and soon."""
     mutate(monkeypatch)
     with pytest.raises(Exception, match=r".") as caught:
-        run_many(range(MUTANT_SEEDS), oblivious=mutate is trusts_any_head)
+        run_many(range(MUTANT_SEEDS), oblivious=mutate in OBLIVIOUS)
     assert any("Schedule(" in note for note in caught.value.__notes__)

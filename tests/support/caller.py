@@ -74,7 +74,9 @@ class Caller:
             try:
                 message = self.socket.recv(timeout=max(0.0, deadline - time.monotonic()))
             except TimeoutError:
-                raise AssertionError(f"not within {seconds:.1f} s; frames at last: {str(self.frames[-5:])[-1500:]}") from None
+                raise AssertionError(
+                    f"not within {seconds:.1f} s; frames at last: {str(self.frames[-5:])[-1500:]}"
+                ) from None
             assert isinstance(message, str), "the server sends text frames alone"
             self.known.take(message.encode())
             if wanted(self.frames[-1]):

@@ -49,8 +49,8 @@ def reset(position: int, kind: str = "item") -> Change:
 
 def batch(*changes: Change) -> Batch:
     """Return the batch of these changes."""
-    head = changes[-1].position
-    return Batch(STREAM, EPOCH, changes[0].position - 1, head, f"m{head}", changes)
+    after, head = changes[0].position - 1, changes[-1].position
+    return Batch(STREAM, EPOCH, after, f"m{after}", head, f"m{head}", changes)
 
 
 def head(position: int, *, epoch: str = EPOCH, floor: int = 0) -> Head:

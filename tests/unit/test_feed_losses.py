@@ -41,7 +41,7 @@ def test_a_new_epoch_reads_every_view_anew() -> None:
     """The head tells; batches of the old epoch are foreign from then on."""
     bench = Bench()
     listener = bench.opened(rows={"a": ONE})
-    bench.take(bench.feed.batch_received(Batch(STREAM, "next", 2, 3, "m3", None)))
+    bench.take(bench.feed.batch_received(Batch(STREAM, "next", 2, "m2", 3, "m3", None)))
     bench.take(bench.feed.head_answered(bench.question(AskHead), head(3, epoch="next")))
     bench.snapshot({"a": TWO}, at=head(3, epoch="next"))
     assert listener.calls[1:] == [("reset", 3, {"a": {"x": 2}})]
@@ -55,11 +55,24 @@ def test_a_foreign_epoch_is_looked_into_once() -> None:
     """The head refutes it; further batches of it ask nothing."""
     bench = Bench()
     bench.opened()
-    foreign = Batch(STREAM, "foreign", 2, 3, "m3", None)
+    foreign = Batch(STREAM, "foreign", 2, "m2", 3, "m3", None)
     bench.take(bench.feed.batch_received(foreign))
     bench.take(bench.feed.head_answered(bench.question(AskHead), head(10)))
     bench.take(bench.feed.batch_received(foreign))
     assert bench.kinds() == []
+
+
+def test_what_only_a_lost_log_had_is_looked_for_once() -> None:
+    """A late batch of the same epoch speaks of positions that a restored copy never had: the head ends the search."""
+    bench = Bench()
+    listener = bench.opened(rows={"a": ONE})
+    bench.receive(change(14, "a", TWO))
+    bench.take(bench.feed.log_failed(bench.question(ReadLog), EpochChanged("14 is not there")))
+    asked = bench.question(AskHead)
+    bench.take(bench.feed.head_answered(asked, head(10)))
+    assert (asked.target, bench.kinds()) == (14, [])
+    bench.receive(change(11, "a", TWO))
+    assert listener.last == ("changed", 11, {"a": {"x": 2}})
 
 
 def test_a_snapshot_of_another_epoch_is_resolved_by_the_head() -> None:

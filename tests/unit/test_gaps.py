@@ -13,9 +13,10 @@ def changes(after: int, head: int) -> tuple[Change, ...]:
     return tuple(Change(p, p, "item", str(p), None, None, False, True) for p in range(after + 1, head + 1))
 
 
-def batch(after: int, head: int, *, epoch: str = EPOCH, mark: str = "", alone: bool = False) -> Batch:
+def batch(after: int, head: int, *, epoch: str = EPOCH, since: str = "", mark: str = "", alone: bool = False) -> Batch:
     """Return a batch; `alone`: as positions alone."""
-    return Batch("shop", epoch, after, head, mark or f"m{head}", None if alone else changes(after, head))
+    told = None if alone else changes(after, head)
+    return Batch("shop", epoch, after, since or f"m{after}", head, mark or f"m{head}", told)
 
 
 def head(position: int, *, mark: str = "", floor: int = 0, epoch: str = EPOCH) -> Head:
@@ -39,7 +40,8 @@ def delivered(made: Line) -> list[int]:
     ("offered", "outcome", "told", "missing"),
     [
         (batch(10, 12), Offer.NEXT, [11, 12], None),
-        (batch(8, 12), Offer.NEXT, [11, 12], None),
+        (batch(8, 12), Offer.GAP, [], (10, 12)),
+        (batch(10, 12, since="other"), Offer.CONFLICT, [], None),
         (batch(8, 10), Offer.KNOWN, [], None),
         (batch(8, 9), Offer.KNOWN, [], None),
         (batch(10, 10), Offer.KNOWN, [], None),
@@ -69,6 +71,14 @@ def test_what_is_beyond_a_gap_waits_for_it() -> None:
     assert made.mark == Mark(15, "m15")
 
 
+def test_a_batch_of_another_log_is_never_told() -> None:
+    """What was kept beyond a gap, and does not join up with what the log gave for it, is read from the log."""
+    made = line()
+    made.offer(batch(12, 14, since="lost"))
+    made.fill(LogRange("shop", EPOCH, 10, 12, Mark(12, "m12"), changes(10, 12)))
+    assert (delivered(made), made.missing()) == ([11, 12], (12, 14))
+
+
 def test_a_range_that_ends_between_marks_keeps_the_last_one() -> None:
     """The mark stays at or below the position."""
     made = line()
@@ -82,7 +92,7 @@ def test_too_much_beyond_a_gap_is_read_from_the_log() -> None:
     for after in (12, 14, 16):
         made.offer(batch(after, after + 2))
     assert made.missing() == (10, 14)
-    made.fill(LogRange("shop", EPOCH, 10, 14, None, changes(10, 14)))
+    made.fill(LogRange("shop", EPOCH, 10, 14, Mark(14, "m14"), changes(10, 14)))
     assert delivered(made) == [11, 12, 13, 14, 15, 16, 17, 18]
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.pure.changes import Capture, Change
+from realtime.pure.changes import Capture, Change, Mark
 from realtime.pure.wire import LoggedRow, change_of, decode_batch, encode_batch
 
 ITEM = Capture("item", "t", "id", ("id", "price"), (int, Decimal))
@@ -23,13 +23,14 @@ def row(position: int, new: str | None = None, old: str | None = None, **changes
 
 def encode(rows: list[LoggedRow] | None, head: int, max_bytes: int = 10_000) -> bytes:
     """Return the payload of the rows after position 40."""
-    return encode_batch("s", "e", 40, head, "m", rows, max_bytes=max_bytes)
+    return encode_batch("s", "e", Mark(40, "l"), Mark(head, "m"), rows, max_bytes=max_bytes)
 
 
 def test_a_batch_comes_back_as_it_was() -> None:
     """Positions, ids, ends and images survive; exact numbers keep their digits."""
     batch = decode_batch(encode([row(41, "[1, 2.4500]", ends=False), row(42, None, "[1, null]")], 42), CAPTURES)
-    assert (batch.stream, batch.epoch, batch.after, batch.head, batch.mark) == ("s", "e", 40, 42, "m")
+    assert (batch.stream, batch.epoch, batch.after, batch.since) == ("s", "e", 40, "l")
+    assert (batch.head, batch.mark) == (42, "m")
     assert batch.changes == (
         Change(41, 141, "item", "1", {"id": 1, "price": Decimal("2.4500")}, None, False, False),
         Change(42, 142, "item", "1", None, {"id": 1, "price": None}, False, True),
@@ -46,8 +47,8 @@ def test_an_empty_batch_is_a_heartbeat() -> None:
 @pytest.mark.parametrize("rows", [None, [row(41, "[1, 2.4500]")]], ids=["left out", "too large"])
 def test_what_does_not_fit_travels_as_positions(rows: list[LoggedRow] | None) -> None:
     """Over the bound, or without rows, the batch says which positions there are and no more."""
-    payload = encode(rows, 41, max_bytes=90)
-    assert len(payload) <= 90
+    payload = encode(rows, 41, max_bytes=100)
+    assert len(payload) <= 100
     assert decode_batch(payload, CAPTURES).changes is None
 
 
