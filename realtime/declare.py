@@ -34,7 +34,7 @@ TYPES: tuple[tuple[type[models.Field[Any, Any]], Any], ...] = (
     (models.BooleanField, bool),
     (models.IntegerField, int),
     (models.DecimalField, Decimal),
-    (models.FloatField, float),
+    (models.FloatField, float | str),  # JSON has no infinity: it is the word
     (models.CharField, str),
     (models.TextField, str),
     (models.DateField, str),

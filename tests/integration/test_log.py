@@ -54,6 +54,14 @@ async def test_a_range_holds_whole_transactions(
     assert not found.changes or found.changes[-1].ends
 
 
+async def test_a_range_may_begin_at_any_position(shelved: Database) -> None:
+    """Above 32,767, too, where the limit ends another kind of integer than the one that it began with."""
+    async with shelf.reading(shelf.CAPTURES) as reader:
+        head = await head_of(reader)
+        with pytest.raises(EpochChanged, match="are not in the log"):
+            await reader.read(shelf.STREAM, head.epoch, 32_000, 33_000, known=None, limit=5_000)
+
+
 async def test_a_range_is_verified_by_the_mark_that_was_known(shelved: Database) -> None:
     """The right mark passes and the range names the last mark in it; a wrong one, or a missing position, is refused."""
     await shelf.drain()
