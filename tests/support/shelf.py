@@ -35,7 +35,7 @@ ODDITY = Capture(
     "shelf_oddity",
     "id",
     ("id", "exact", "inexact", "moment", "day", "hour", "span", "flag", "uid", "raw", "document", "words", "address"),
-    (str, Decimal, float, str, str, str, Any, bool, str, Any, Any, Any, str),
+    (str, Decimal, float | str, str, str, str, Any, bool, str, Any, Any, Any, str),
 )
 CAPTURES = {capture.kind: capture for capture in (CATEGORY, ITEM, LABEL, READING, ODDITY)}
 
