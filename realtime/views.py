@@ -23,8 +23,8 @@ async def healthz(request: HttpRequest) -> HttpResponse:
 async def readyz(request: HttpRequest) -> HttpResponse:
     """Answer 200 once a change can travel the whole way to a session of this process, else 503.
 
-    The body has `status` (ok, degraded, unready) and `reasons`. Degraded (Redis is out of reach) is still
-    ready: changes come through the log.
+    The body has `status` (ok, degraded, unready) and `reasons`. Degraded is still ready: without Redis changes
+    come through the log, without a relay they wait for one.
     """
     here = sessions()
     try:

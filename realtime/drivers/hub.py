@@ -84,11 +84,12 @@ class Hub:
         self._questions = Questions(self.feeds, log, max_rows=settings.snapshot_max_rows)
         self._tasks: list[asyncio.Task[None]] = []
         self._bus_error: BusUnavailable | None = None
-        self._relay_heard_at: float | None = None
+        self._relay_heard_at = 0.0
 
     async def start(self) -> None:
         """Begin to follow the streams; once is enough."""
         if not self._tasks:
+            self._relay_heard_at = asyncio.get_running_loop().time()
             self._tasks = [
                 self._keep("reader", self._read()),
                 self._keep("clock", self._tick()),
@@ -125,20 +126,21 @@ class Hub:
 
     def health(self) -> Health:
         """Tell whether a change can come through, by the wire or by the log."""
+        now = asyncio.get_running_loop().time()
         died = [task.get_name() for task in self._tasks if task.done()] + self._questions.died
         unready = [f"task {name!r} has ended" for name in died]
         if error := self._questions.log_error:
             unready.append(str(error))
-        elif asyncio.get_running_loop().time() - self._questions.log_answered_at > LOG_SILENT_SECONDS:
+        elif now - self._questions.log_answered_at > LOG_SILENT_SECONDS:
             unready.append(f"the change log has not answered for {LOG_SILENT_SECONDS:.0f} seconds")
-        degraded = [str(self._bus_error)] if self._bus_error else self._relay_silence()
+        unready += self._questions.failing(now)
+        degraded = [str(self._bus_error)] if self._bus_error else self._relay_silence(now)
         doubted = [feed.stream for feed in self.feeds.values() if feed.line.trust is Trust.DOUBTED]
         degraded += [f"stream {name!r}: waiting for the relay to verify the log" for name in doubted]
         return Health(ready=not unready, degraded=bool(degraded), reasons=unready + degraded)
 
-    def _relay_silence(self) -> list[str]:
-        heard = self._relay_heard_at
-        if heard is not None and asyncio.get_running_loop().time() - heard > RELAY_SILENT_SECONDS:
+    def _relay_silence(self, now: float) -> list[str]:
+        if now - self._relay_heard_at > RELAY_SILENT_SECONDS:
             return [f"no relay has been heard for {RELAY_SILENT_SECONDS:.0f} seconds"]
         return []
 

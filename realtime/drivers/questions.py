@@ -5,14 +5,15 @@ the next, so that an answer is never older than its question.
 """
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import structlog
 
 from realtime import metrics
-from realtime.errors import LogUnavailable, RealtimeError
+from realtime.errors import EpochChanged, FloorPassed, LogUnavailable, PeerError, RealtimeError
 from realtime.pure.changes import Head, LogRange, Mark, Snapshot
 from realtime.pure.content import Content, content_of
 from realtime.pure.effects import AskHead, Count, Crash, Doubt, Effect, Expect, Gather, ReadLog, ReadSnapshot, Verify
@@ -24,6 +25,9 @@ READ_CHANGES = 5_000
 
 FAILED_READ_SECONDS = 0.25
 """A read that failed is not repeated sooner."""
+
+FAILED_SECONDS = 30.0
+"""So long a failed question tells of the log. Who still needs an answer asks again sooner; perhaps nobody does."""
 
 EXPECT_SECONDS = 0.03
 """How long the wire may take to bring what the log is known to hold, before the log is read."""
@@ -70,6 +74,8 @@ class Questions:
         self.log_answered_at = 0.0
         self.died: list[str] = []
         """Tasks that an exception ended: the machine waits for answers that will not come."""
+        self._failed: dict[str, tuple[float, str]] = {}
+        """When, and how, the last question of a kind failed."""
         self._feeds = feeds
         self._log = log
         self._max_rows = max_rows
@@ -90,6 +96,10 @@ class Questions:
         """Carry out what a feed asked for."""
         for effect in effects:
             self._perform(effect)
+
+    def failing(self, now: float) -> list[str]:
+        """Return why questions about the log have failed lately, where none of the kind was answered since."""
+        return [reason for at, reason in self._failed.values() if now - at <= FAILED_SECONDS]
 
     def look(self) -> None:
         """Read the heads, unless that is under way, and answer whoever has asked for them."""
@@ -149,6 +159,20 @@ class Questions:
         finally:
             self._heads = None
 
+    @contextmanager
+    def _asking(self, what: str) -> Iterator[None]:
+        """Note whether the log answers this kind of question; raises RealtimeError alone."""
+        try:
+            yield
+        except (EpochChanged, FloorPassed, PeerError):  # These are answers.
+            self._failed.pop(what, None)
+            raise
+        except Exception as error:  # noqa: BLE001 - as below
+            told = self._told(error)
+            self._failed[what] = asyncio.get_running_loop().time(), f"{what} fails: {told}"
+            raise told from None  # It has been logged.
+        self._failed.pop(what, None)
+
     async def _read_heads(self) -> dict[str, Head]:
         try:
             heads = await self._log.heads()
@@ -157,36 +181,41 @@ class Questions:
                 logger.warning("hub_log_out_of_reach", error=str(error))
             self.log_error = self._told(error)
             return {}
+        if self.log_error is not None:
+            self._failed.clear()  # The outage explains them; if there is more to it they fail again.
         self.log_error, self.log_answered_at = None, asyncio.get_running_loop().time()
         return heads
 
     async def _answer_range(self, asked: ReadLog) -> None:
         feed = self._feeds[asked.stream]
         try:
-            read = await self._log.read(
-                asked.stream, asked.epoch, asked.after, asked.upto, known=asked.mark, limit=READ_CHANGES
-            )
-        except Exception as error:  # noqa: BLE001 - as below
+            with self._asking(f"reading changes of {asked.stream!r}"):
+                read = await self._log.read(
+                    asked.stream, asked.epoch, asked.after, asked.upto, known=asked.mark, limit=READ_CHANGES
+                )
+        except RealtimeError as error:
             logger.info("hub_read_failed", stream=asked.stream, error=str(error))
             await asyncio.sleep(FAILED_READ_SECONDS)
-            self.perform(feed.log_failed(asked, self._told(error)))
+            self.perform(feed.log_failed(asked, error))
         else:
             self.perform(feed.range_read(asked, read))
 
     async def _answer_verify(self, asked: Verify) -> None:
         feed = self._feeds[asked.stream]
         try:
-            holds = await self._log.verify(asked.stream, asked.epoch, asked.mark)
-        except Exception as error:  # noqa: BLE001 - as below
+            with self._asking(f"verifying a mark of {asked.stream!r}"):
+                holds = await self._log.verify(asked.stream, asked.epoch, asked.mark)
+        except RealtimeError as error:
             await asyncio.sleep(FAILED_READ_SECONDS)
-            self.perform(feed.log_failed(asked, self._told(error)))
+            self.perform(feed.log_failed(asked, error))
         else:
             self.perform(feed.verified(asked, holds=holds))
 
     async def _answer_snapshot(self, asked: ReadSnapshot) -> None:
         feed, now = self._feeds[asked.stream], asyncio.get_running_loop().time
         try:
-            snapshot = await self._log.snapshot(asked.view.selection, max_rows=self._max_rows)
+            with self._asking(f"reading rows of {asked.stream!r}"):
+                snapshot = await self._log.snapshot(asked.view.selection, max_rows=self._max_rows)
             content = await self._render(asked.view.selection, snapshot)
         except Exception as error:  # noqa: BLE001 - what is no error of the engine is a projection's
             self.perform(feed.snapshot_failed(asked, error, now()))
@@ -202,8 +231,9 @@ class Questions:
     async def _pass_doubt(self, effect: Doubt) -> None:
         logger.warning("hub_doubts_log", stream=effect.stream, epoch=effect.epoch, position=effect.mark.position)
         try:
-            await self._log.doubt(effect.stream, effect.epoch, effect.mark)
-        except LogUnavailable as error:  # The next look at the head doubts again.
+            with self._asking(f"passing on a doubt of {effect.stream!r}"):
+                await self._log.doubt(effect.stream, effect.epoch, effect.mark)
+        except RealtimeError as error:  # The next look at the head doubts again.
             logger.warning("hub_doubt_not_passed", error=str(error))
 
     def _told(self, error: Exception) -> RealtimeError:
