@@ -83,6 +83,25 @@ async def test_nothing_is_wider_than_a_phone(shop: Shop, context: OpenContext) -
         await page.close()
 
 
+@pytest.mark.parametrize("width", [320, 390, 770, 1180, 1440])
+async def test_key_figures_stay_in_their_cards(shop: Shop, context: OpenContext, width: int) -> None:
+    """What stands beside another text goes below it where there is no room; nothing hangs over a card's edge."""
+    staff = await context(viewport={"width": width, "height": 844})
+    await sign_in(staff, shop, "staff")
+    page, _ = await open_live(staff, shop, "/stock/")
+    await expect(page.locator("[data-figure=low-action]")).to_be_visible()
+    await page.locator("[data-figure=out]").evaluate("element => (element.textContent = 'none out of stock')")
+    outside = await page.locator(".figure").evaluate_all(
+        """cards => cards.flatMap((card) => {
+            const { left, right } = card.getBoundingClientRect();
+            const parts = [...card.querySelectorAll("*")].map((part) => [part, part.getBoundingClientRect()]);
+            const over = parts.filter(([, box]) => box.width && (box.left < left + 8 || box.right > right - 8));
+            return over.map(([part]) => part.outerHTML);
+        })"""
+    )
+    assert outside == []
+
+
 async def test_without_motion_a_change_still_shows(shop: Shop, context: OpenContext) -> None:
     """Who asked for less motion gets a steady colour instead of an animation."""
     staff = await context(reduced_motion="reduce")
