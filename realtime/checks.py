@@ -30,7 +30,7 @@ from realtime.declare import registry
 REINSTALL = "End a migration with WatchTable(...) for it: that installs all triggers anew and records a reset."
 
 POSITIVE = (
-    *("relay_poll_seconds", "relay_quiet_poll_seconds", "relay_slice_changes", "batch_max_bytes"),
+    *("relay_poll_seconds", "relay_slice_changes", "batch_max_bytes"),
     *("log_segment_positions", "log_retention_seconds"),
 )
 

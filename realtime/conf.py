@@ -21,9 +21,7 @@ class RealtimeSettings:
     channel_layer: str = "default"
     """Alias of the channel layer (RedisPubSubChannelLayer)."""
 
-    relay_poll_seconds: float = 0.004
-    relay_quiet_poll_seconds: float = 0.008
-    relay_quiet_after_seconds: float = 2.0
+    relay_poll_seconds: float = 0.003
     relay_slice_changes: int = 50_000
     batch_max_bytes: int = 512 * 1024
     log_segment_positions: int = 1_000_000

@@ -1,7 +1,7 @@
 """The relay: gives positions to committed changes and publishes them.
 
     connect → verify what was known ─┬→ look → (work) lock, assign, commit → read back → publish ─┐
-                                     └──────────────── wait a few milliseconds ←──────────────────┘
+                                     └────────── wait, in PostgreSQL, until there is work ←───────┘
 
 Once a second it also sends heartbeats, answers doubts and makes room in the log, now and then it prunes. It
 waits for no one: a change is taken once it is visible, publishing has a task of its own. Any number of relays
@@ -77,7 +77,7 @@ class Relay:
         self._on_step = on_step
         self._known: dict[str, Known] = {}
         self._low = LowWater()
-        self._quiet_since = self._clear_at = time.monotonic()
+        self._clear_at = time.monotonic()
         self._housekeeping_at = self._prune_at = 0.0
         self.started = asyncio.Event()
 
@@ -133,7 +133,8 @@ class Relay:
     async def _serve(self, connection: AsyncConnection[Any]) -> None:
         while True:
             if await self._turn(connection) is not Found.MORE:
-                await asyncio.sleep(self._pause())
+                await assignment.wait(connection, self._low, self._settings.relay_poll_seconds)
+                self._clear_at = time.monotonic()
 
     async def _turn(self, connection: AsyncConnection[Any]) -> Found:
         """Look once, relay one slice of what is found, keep house when it is time."""
@@ -141,7 +142,6 @@ class Relay:
         now = time.monotonic()
         found = Found.NOTHING
         if waiting.first is not None:
-            self._quiet_since = now
             found = await self._relay(connection, waiting)
         if found is not Found.MORE:
             self._clear_at = now
@@ -149,10 +149,6 @@ class Relay:
             self._housekeeping_at = now + HOUSEKEEPING_SECONDS
             await self._keep_house(connection, waiting)
         return found
-
-    def _pause(self) -> float:
-        quiet = time.monotonic() - self._quiet_since > self._settings.relay_quiet_after_seconds
-        return self._settings.relay_quiet_poll_seconds if quiet else self._settings.relay_poll_seconds
 
     async def _relay(self, connection: AsyncConnection[Any], waiting: Waiting) -> Found:
         """Assign and publish one slice of what waits."""
