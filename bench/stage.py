@@ -1,6 +1,5 @@
 """The stage of a benchmark: private servers with demo data, and the processes under measurement."""
 
-import os
 import shutil
 import socket
 import sys
@@ -105,11 +104,3 @@ def stage() -> Iterator[Stage]:
         valkey.kill()
         postgres.kill()
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def use_django(it: Stage, settings: str) -> None:
-    """Set Django up in this process on the stage's servers; once for a process."""
-    import django
-
-    os.environ.update(it.variables, DJANGO_SETTINGS_MODULE=settings)
-    django.setup()
