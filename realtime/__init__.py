@@ -1,14 +1,15 @@
 """The engine: what is committed to a watched table reaches every client that may see it.
 
 An installable Django app that knows nothing of the project that installs it. This is its facade: the
-declarations that a project makes, and what an ASGI edge needs to serve sessions. Other packages import from
-here, from `realtime.views`, and in migrations from `realtime.adapters.capture`; nothing else.
+declarations that a project makes, the recorded past, and what an ASGI edge needs to serve sessions. Other
+packages import from here, from `realtime.views`, and in migrations from `realtime.adapters.capture`; nothing else.
 
 Each floor imports only those below it: drivers → adapters → declarations → pure.
 """
 
 from typing import TYPE_CHECKING, Any
 
+from realtime.adapters.history import History, Recorded, history
 from realtime.declare import Derived, Rows, Stream, Watch, anyone
 from realtime.drivers.access import Identity, IdentityProvider
 from realtime.drivers.transport import SendTransport
@@ -25,9 +26,11 @@ __all__ = [
     "SUBPROTOCOL",
     "BadParameter",
     "Derived",
+    "History",
     "Identity",
     "IdentityProvider",
     "LogUnavailable",
+    "Recorded",
     "Row",
     "RowKey",
     "Rows",
@@ -37,6 +40,7 @@ __all__ = [
     "Unavailable",
     "Watch",
     "anyone",
+    "history",
     "sessions",
 ]
 

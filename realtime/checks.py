@@ -23,7 +23,7 @@ from django.core.checks import Warning as CheckWarning
 from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
 
-from realtime.adapters.capture import TRIGGERS, Installation, locate, relations_of
+from realtime.adapters.capture import Installation, locate, relations_of
 from realtime.conf import RealtimeSettings, realtime_settings
 from realtime.declare import registry
 
@@ -120,9 +120,10 @@ def _compare(cursor: Any, installation: Installation | None, table: str) -> Iter
 
 
 def _compare_triggers(cursor: Any, installation: Installation, relation: str) -> Iterator[CheckMessage]:
-    cursor.execute(INSTALLED, [f"{installation.function}()", relation, list(TRIGGERS)])
+    due = installation.triggers
+    cursor.execute(INSTALLED, [f"{installation.function}()", relation, list(due)])
     found = {name: (enabled, ours) for name, enabled, ours in cursor.fetchall()}
-    if missing := sorted(name for name in TRIGGERS if not found.get(name, ("", False))[1]):
+    if missing := sorted(name for name in due if not found.get(name, ("", False))[1]):
         yield Error(f"{relation} is watched and lacks {', '.join(missing)}.", hint=REINSTALL, id="realtime.E005")
     for name, (enabled, _) in sorted(found.items()):
         if enabled != "A":

@@ -1,4 +1,4 @@
-"""Capture: statement triggers that write every committed change of a watched table into the inbox.
+"""Capture: triggers that write every committed change of a watched table into the inbox.
 
 An app's migration names the stream, the model and the columns that may enter the log:
 
@@ -11,6 +11,16 @@ One trigger for each kind of statement calls one function of the table. What mus
   would stay wrong for good.
 - The old image comes from OLD. A key may occur twice in a transition table (two SET NULL cascades): two
   changes, with the same new image.
+- An UPDATE is logged under its old keys: for each of them what it held, and what it holds now. What came to a
+  new key is logged by a row trigger that is called for those rows alone (`realtime_rekey`). The two need no
+  order and don't know of each other: each change says what its key holds when it is logged, so of two changes
+  of one key (two rows that swapped theirs) the later is right, and they travel in one transaction. A row that
+  has left its new key again is not logged there: who moved it on, did. The row trigger reads no transition
+  table, which would be quadratic when every key changes.
+- A row that moves to another partition is a DELETE and an INSERT to row triggers. In partitions, and in
+  inheritance, the statement trigger therefore has both transition tables, and looks for keys that came.
+- PostgreSQL refuses to change the type of a column that a row trigger's condition names: a migration that does
+  so with the key drops `realtime_rekey` before it, and ends with WatchTable, which makes it again.
 - Nothing depends on how many rows the plan was made for: the function's plan is kept by the session, so an
   index is looked up for each row (`enable_seqscan` off), and keys are compared by EXCEPT, never by a join.
 - An image depends on the row alone: the search path and the settings that its types depend on are pinned, the
@@ -36,13 +46,19 @@ from realtime.pure.changes import Capture
 COLUMNS_MAX = 100
 """PostgreSQL's bound on the arguments of json_build_array."""
 
+STATEMENT = "FOR EACH STATEMENT"
+
 TRIGGERS: Mapping[str, str] = {
-    "realtime_insert": "AFTER INSERT ON {table} REFERENCING NEW TABLE AS new_rows",
-    "realtime_update": "AFTER UPDATE ON {table} REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows",
-    "realtime_delete": "AFTER DELETE ON {table} REFERENCING OLD TABLE AS old_rows",
-    "realtime_truncate": "AFTER TRUNCATE ON {table}",
+    "realtime_insert": f"AFTER INSERT ON {{table}} REFERENCING NEW TABLE AS new_rows {STATEMENT}",
+    "realtime_update": f"AFTER UPDATE ON {{table}} REFERENCING OLD TABLE AS old_rows {STATEMENT}",
+    "realtime_rekey": "AFTER UPDATE ON {table} FOR EACH ROW WHEN (OLD.{key} IS DISTINCT FROM NEW.{key})",
+    "realtime_delete": f"AFTER DELETE ON {{table}} REFERENCING OLD TABLE AS old_rows {STATEMENT}",
+    "realtime_truncate": f"AFTER TRUNCATE ON {{table}} {STATEMENT}",
 }
-"""Each watched table and each of its partitions has these four."""
+"""A watched table has these five."""
+
+MOVED = f"AFTER UPDATE ON {{table}} REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows {STATEMENT}"
+"""`realtime_update` where rows can move between tables: each of the tables has it, and no `realtime_rekey`."""
 
 
 def image_of(capture: Capture, row: str) -> str:
@@ -57,13 +73,17 @@ def key_of(capture: Capture, row: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """A capture in a stream, the schemas of its table and of the inbox, and the settings its function runs under."""
+    """A capture in a stream, the schemas of its table and of the inbox, and the settings its function runs under.
+
+    `partitioned`: the table has or is a partition, or inherits, so that a row may move to another table.
+    """
 
     stream: str
     capture: Capture
     table_schema: str
     inbox_schema: str
     settings: Mapping[str, str]
+    partitioned: bool
 
     @property
     def table(self) -> str:
@@ -83,6 +103,15 @@ class Installation:
         """The function as an SQL name; it lives beside the table."""
         return name_of(self.table_schema, self.function_name)
 
+    @property
+    def triggers(self) -> dict[str, str]:
+        """The triggers that are due on the table and on each of its partitions, by name: all but the call."""
+        if not self.partitioned:
+            return dict(TRIGGERS)
+        due = {**TRIGGERS, "realtime_update": MOVED}
+        del due["realtime_rekey"]
+        return due
+
     def body(self) -> str:
         """Return the source of the trigger function. Every name and value in it is quoted (hence the noqa)."""
         capture, key = self.capture, name_of(self.capture.key)
@@ -92,6 +121,7 @@ class Installation:
         were = f"SELECT o.{key} AS pk, {image_of(capture, 'o')} AS old FROM old_rows o"  # noqa: S608
         came = f"SELECT n.{key}, NULL FROM (SELECT {key} FROM new_rows EXCEPT SELECT {key} FROM old_rows) n"  # noqa: S608
         are = f"SELECT n.{key} AS pk, NULL::text AS old FROM new_rows n"  # noqa: S608
+        is_now = f"SELECT NEW.{key} AS pk, NULL::text AS old"
         insert = (
             f"INSERT INTO {name_of(self.inbox_schema, 'realtime_inbox')}\n"
             f"            (stream, kind, key, version, reset, new, old)"
@@ -103,21 +133,18 @@ class Installation:
             SELECT r.pk::text AS key, {new} AS new, r.old FROM ({rows}) r OFFSET 0
         ) c WHERE c.new IS DISTINCT FROM c.old;"""  # noqa: S608
 
-        return f"""
-BEGIN
-    IF TG_OP = 'UPDATE' THEN
-        {log(f"{were} UNION ALL {came}")}
-    ELSIF TG_OP = 'INSERT' THEN
-        {log(are)}
-    ELSIF TG_OP = 'DELETE' THEN
-        {log(were)}
-    ELSE
-        {insert}
-        VALUES ({words}, '', {version}, true, NULL, NULL);
-    END IF;
-    RETURN NULL;
-END
-"""
+        cases = {
+            "TG_OP = 'UPDATE' AND TG_LEVEL = 'STATEMENT'": log(
+                f"{were} UNION ALL {came}" if self.partitioned else were
+            ),
+            "TG_OP = 'INSERT'": log(are),
+            "TG_OP = 'DELETE'": log(were),
+            "TG_OP = 'TRUNCATE'": f"{insert}\n        VALUES ({words}, '', {version}, true, NULL, NULL);",
+        }
+        if not self.partitioned:
+            cases["TG_OP = 'UPDATE'"] = log(is_now)
+        branches = "\n    ELSIF ".join(f"{condition} THEN\n        {action}" for condition, action in cases.items())
+        return f"\nBEGIN\n    IF {branches}\n    END IF;\n    RETURN NULL;\nEND\n"
 
     def create_function(self) -> str:
         """Return the statement that creates or replaces the trigger function."""
@@ -128,13 +155,12 @@ END
         )
 
     def create_triggers(self, relation: str) -> list[str]:
-        """Return the statements that put the four triggers on a relation (the table or a partition of it)."""
-        calls = f"FOR EACH STATEMENT EXECUTE FUNCTION {self.function}()"
-        statements = []
-        for name, event in TRIGGERS.items():
+        """Return the statements that put the triggers that are due, and no others, on the table or a partition."""
+        key = name_of(self.capture.key)
+        statements = [f"DROP TRIGGER IF EXISTS {name} ON {relation}" for name in TRIGGERS]
+        for name, event in self.triggers.items():
             statements += [
-                f"DROP TRIGGER IF EXISTS {name} ON {relation}",
-                f"CREATE TRIGGER {name} {event.format(table=relation)} {calls}",
+                f"CREATE TRIGGER {name} {event.format(table=relation, key=key)} EXECUTE FUNCTION {self.function}()",
                 f"ALTER TABLE {relation} ENABLE ALWAYS TRIGGER {name}",
             ]
         return statements
@@ -160,6 +186,12 @@ TYPES_OF = """
 SELECT a.attname, t.typname FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
 WHERE a.attrelid = to_regclass(%s) AND a.attname = ANY(%s)
 """
+
+PARTITIONED = """
+SELECT c.relkind = 'p' OR EXISTS (SELECT FROM pg_inherits i WHERE c.oid IN (i.inhrelid, i.inhparent))
+FROM pg_class c WHERE c.oid = to_regclass(%s)
+"""
+"""Whether a table has or is a partition, or has to do with inheritance."""
 
 RELATIONS_OF = "SELECT c.relid::regclass::text FROM pg_partition_tree(%s::regclass) c ORDER BY c.level"
 """A table and its partitions; a table without partitions is not in its own tree."""
@@ -201,8 +233,11 @@ def locate(cursor: Any, stream: str, capture: Capture) -> Installation | None:
             return None
         schemas.append(row[0])
     cursor.execute(TYPES_OF, [name_of(capture.table), list(capture.columns)])
+    settings = settings_of(capture, dict(cursor.fetchall()))
+    cursor.execute(PARTITIONED, [name_of(capture.table)])
+    (partitioned,) = cursor.fetchone()
     table_schema, inbox_schema = schemas
-    return Installation(stream, capture, table_schema, inbox_schema, settings_of(capture, dict(cursor.fetchall())))
+    return Installation(stream, capture, table_schema, inbox_schema, settings, partitioned)
 
 
 def relations_of(cursor: Any, installation: Installation) -> list[str]:
@@ -227,8 +262,7 @@ def install(cursor: Any, installation: Installation) -> None:
     """Put the capture on its table and all partitions; record a reset where anybody can have seen the table before."""
     capture, function = installation.capture, f"{installation.function}()"
     cursor.execute(f"LOCK TABLE {installation.table} IN SHARE ROW EXCLUSIVE MODE")
-    cursor.execute("SELECT to_regprocedure(%s) IS NOT NULL", [function])
-    seen = cursor.fetchone()[0] or _has_rows(cursor, installation.table)
+    seen = _has_rows(cursor, installation.table) or _has_moved(cursor, installation.stream)
     cursor.execute(installation.create_function())
     cursor.execute(f"REVOKE ALL ON FUNCTION {function} FROM PUBLIC")
     for relation in relations_of(cursor, installation):
@@ -237,6 +271,35 @@ def install(cursor: Any, installation: Installation) -> None:
     cursor.execute(ADD_STREAM, [installation.stream, uuid4().hex])
     if seen:
         cursor.execute(ADD_RESET, [installation.stream, capture.kind, capture.version])
+
+
+SOURCE = "SELECT prosrc FROM pg_proc WHERE oid = to_regprocedure(%s)"
+
+
+def renew(cursor: Any, stream: str, capture: Capture) -> None:
+    """Install a capture anew where another release of the engine installed it, with a reset.
+
+    One of other columns is left alone: the migration that changed them installs its successor.
+    """
+    installation = locate(cursor, stream, capture)
+    if installation is None:
+        return
+    cursor.execute(SOURCE, [f"{installation.function}()"])
+    row = cursor.fetchone()
+    if row is not None and text_of(capture.version) in row[0] and row[0] != installation.body():
+        install(cursor, installation)
+
+
+MOVED_ON = """
+SELECT EXISTS (SELECT FROM realtime_stream WHERE name = %s AND (head > 0 OR epoch_number > 1))
+    OR EXISTS (SELECT FROM realtime_inbox WHERE stream = %s)
+"""
+
+
+def _has_moved(cursor: Any, stream: str) -> bool:
+    """Tell whether the stream ever had a change: only then can anybody have seen rows of a table that is empty now."""
+    cursor.execute(MOVED_ON, [stream, stream])
+    return bool(cursor.fetchone()[0])
 
 
 def _has_rows(cursor: Any, table: str) -> bool:

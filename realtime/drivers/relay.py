@@ -77,7 +77,8 @@ class Relay:
         self._on_step = on_step
         self._known: dict[str, Known] = {}
         self._low = LowWater()
-        self._clear_at = time.monotonic()
+        self._clear_at = self.moved_at = time.monotonic()
+        self.looked_at: float | None = None
         self._housekeeping_at = self._prune_at = 0.0
         self.started = asyncio.Event()
 
@@ -93,6 +94,7 @@ class Relay:
                 except FAILURES as error:
                     if not self.started.is_set():
                         raise
+                    self.moved_at = time.monotonic()
                     metrics.relay_retries.inc()
                     logger.warning("relay_begins_anew", error=" ".join(str(error).split()) or type(error).__name__)
                 await asyncio.sleep(random.uniform(0, pause))  # noqa: S311 - jitter
@@ -139,7 +141,7 @@ class Relay:
     async def _turn(self, connection: AsyncConnection[Any]) -> Found:
         """Look once, relay one slice of what is found, keep house when it is time."""
         waiting = await assignment.look(connection, self._low)
-        now = time.monotonic()
+        now = self.looked_at = self.moved_at = time.monotonic()
         found = Found.NOTHING
         if waiting.first is not None:
             found = await self._relay(connection, waiting)

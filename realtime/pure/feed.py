@@ -63,6 +63,7 @@ class Feed:
         )
         self._ring = Ring(0, limits.ring_changes)
         self._index: Index[MaterialisedView] = Index()
+        self._overflowed: dict[MaterialisedView, None] = {}
         self._broken: list[tuple[MaterialisedView, Exception]] = []
 
     # Subscriptions.
@@ -180,6 +181,7 @@ class Feed:
             self._reading.begin(asked.view)
             self._following.suspect()
             return self._take()
+        self._reading.met(asked.view)
         with self._contained(asked.view):
             asked.view.meet(snapshot, content)
         self._following.expect(head.position)
@@ -224,6 +226,8 @@ class Feed:
         for view in self._reading.views():
             with self._contained(view):
                 view.follow(run)
+            if view.overflowed:
+                self._overflowed[view] = None
         routed = route(run, self._index)
         if routed.reset_kinds:
             for view in self._resettable(routed.reset_kinds):
@@ -248,10 +252,11 @@ class Feed:
     def _meet(self) -> None:
         """Show the views that have become exact; read those again that can't."""
         self._end_broken()
-        for view in self._reading.views():
+        overflowed, self._overflowed = self._overflowed, {}
+        for view in [*overflowed, *self._reading.meeting()]:
             if view.overflowed:
                 self.audience.refuse(view, Unavailable("too much changed while the rows were read; try again"))
-            if view.overflowed or view.lacking:
+            if (view.overflowed or view.lacking) and self.audience.views.get(view.selection) is view:
                 self._read_again(view, "reset")
         if self.line.trust is Trust.SURE:
             for view in self._reading.exact(self.line.position):

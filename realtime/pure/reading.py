@@ -23,15 +23,19 @@ class Reading:
         self._emit = emit
         self._attempts: dict[MaterialisedView, Attempt] = {}
         self._due: dict[MaterialisedView, None] = {}
+        self._meeting: dict[MaterialisedView, None] = {}
+        """Those whose snapshot has come: few, however many wait for theirs, so that each answer is cheap."""
 
     def begin(self, view: MaterialisedView) -> None:
         """Attach a view, or one that must be read anew: from now on it follows the stream."""
         self._attempts.setdefault(view, Attempt()).asked = None
+        self._meeting.pop(view, None)
         self._due[view] = None
 
     def end(self, view: MaterialisedView) -> None:
         """Let go of a view that is LIVE, or dropped."""
         self._attempts.pop(view, None)
+        self._meeting.pop(view, None)
         self._due.pop(view, None)
 
     def ask(self, position: int) -> None:
@@ -49,6 +53,14 @@ class Reading:
         attempt.asked, attempt.arrived_at = None, now
         return True
 
+    def met(self, view: MaterialisedView) -> None:
+        """Take note that a view has its snapshot, and waits to be exact."""
+        self._meeting[view] = None
+
+    def meeting(self) -> list[MaterialisedView]:
+        """Return the views that have their snapshot, and wait to be exact."""
+        return list(self._meeting)
+
     def views(self) -> list[MaterialisedView]:
         """Return the views that are not LIVE."""
         return list(self._attempts)
@@ -62,4 +74,4 @@ class Reading:
 
     def exact(self, position: int) -> list[MaterialisedView]:
         """Return the views that have become exact at the stream's position."""
-        return [view for view in self._attempts if view.exact(position)]
+        return [view for view in self._meeting if view.exact(position)]

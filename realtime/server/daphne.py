@@ -224,7 +224,8 @@ class Server(DaphneServer):
         self._all_gone: asyncio.Event | None = None
 
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
-        """Start the application with the extension in its scope."""
+        """Start the application with the extension in its scope, and no root path of the client's choosing."""
+        scope["root_path"] = self.root_path  # Daphne believes a header of the client's
         if isinstance(protocol, Connection):
             transport: Transport = protocol.socket
             scope["extensions"] = {EXTENSION: transport}
