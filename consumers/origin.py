@@ -48,13 +48,4 @@ def _asked(scope: Mapping[str, object]) -> Origin | None:
     host = header(scope, b"host")
     if host is None or not validate_host(split_domain_port(host)[0], settings.ALLOWED_HOSTS):
         return None
-    return origin_of(f"{'https' if _secure(scope) else 'http'}://{host}")
-
-
-def _secure(scope: Mapping[str, object]) -> bool:
-    """Tell whether the client's connection is encrypted; a proxy says so where Django is told to believe it."""
-    if settings.SECURE_PROXY_SSL_HEADER:
-        name, value = settings.SECURE_PROXY_SSL_HEADER
-        wanted = name.removeprefix("HTTP_").replace("_", "-").lower().encode()
-        return header(scope, wanted) == value
-    return scope.get("scheme") == "wss"
+    return origin_of(f"{'https' if scope.get('scheme') == 'wss' else 'http'}://{host}")
