@@ -13,12 +13,13 @@ NO_SERVER = "no PostgreSQL is running: start the embedded one with `make run`, o
 
 
 def main(arguments: list[str]) -> int:
-    """Run the command; return 1 after one clear line when its surroundings are not fit for it."""
+    """Run the command; return 1 after a clear line or two when its surroundings are not fit for it."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "core.settings")
     try:
         execute_from_command_line(arguments)
     except ImproperlyConfigured as error:
-        print(f"tideline: {error}", file=sys.stderr)
+        for line in str(error).splitlines():
+            print(f"tideline: {line}", file=sys.stderr)
         return 1
     except OperationalError as error:
         if getattr(error.__cause__, "sqlstate", None) is not None:

@@ -5,14 +5,17 @@
 | `DATABASE_URL`, `REDIS_URL` | the servers; without them the embedded ones that `make run` keeps running |
 | `TIDELINE_HOME` | folder of the embedded servers, which note their addresses in its `state.json`; `.tideline` |
 | `DEMO` | 1 lets demo data, with its published passwords, into the database of `DATABASE_URL` |
-| `SECRET_KEY` | required when `DATABASE_URL` is given without `DEMO` or `DEBUG` |
+| `SECRET_KEY` | signs what users are given to keep; a published one in development |
 | `DEBUG` | 1 shows error pages with their sources; 0 |
-| `ALLOWED_HOSTS` | host names, separated by commas; the hosts of `ORIGINS`, in development this machine's |
-| `ORIGINS` | what pages are served from, as `https://shop.example.com`; without it the host of each request |
-| `BEHIND_PROXY` | 1 believes a proxy's `X-Forwarded-Proto`; 0 |
+| `ORIGINS` | what pages are served from, as `https://shop.example.com`, separated by commas |
+| `ALLOWED_HOSTS` | more host names that are answered, beside those of `ORIGINS`; in development this machine's |
+| `BEHIND_PROXY` | 1 believes the last hop's `X-Forwarded-For` and `X-Forwarded-Proto`; 0 |
+| `ALLOW_HTTP` | 1 lets passwords and sessions travel unencrypted in production, on a network of your own; 0 |
 | `STATIC_ROOT` | folder of `collectstatic`; without it static files are served from where they lie |
 | `DEPLOYMENT` | name by which deployments that share a Redis are told apart; `tideline` |
-| `LOG_LEVEL`, `LOG_FORMAT` | `INFO`; `json` or `text`, by itself `text` in development |
+| `LOG_LEVEL`, `LOG_FORMAT` | `INFO`; `json` or `text`, by itself `json` in production |
+
+A given `DATABASE_URL` without `DEMO` is production; `core.production` says what it refuses.
 """
 
 import socket
@@ -49,10 +52,16 @@ class Environment:
     allowed_hosts: list[str]
     origins: list[str]
     behind_proxy: bool
+    allow_http: bool
     static_root: str | None
     deployment: str
     log_level: str
     log_format: str
+
+    @property
+    def production(self) -> bool:
+        """Tell whether real data may be in the database: one was named, and not for a demo."""
+        return not (self.embedded or self.demo)
 
     @property
     def https(self) -> bool:
@@ -71,12 +80,12 @@ class Environment:
 def read_environment(variables: Mapping[str, str]) -> Environment:
     """Return the environment of these variables; raise ImproperlyConfigured for one that can't be."""
     env = environ.Env()
-    env.ENVIRON = dict(variables)
+    env.ENVIRON = variables
     home = Path(env.str("TIDELINE_HOME", default="") or CHECKOUT / ".tideline").absolute()
     running = RunState.read(home)
     given = env.str("DATABASE_URL", default="")
     demo, debug = env.bool("DEMO", default=False), env.bool("DEBUG", default=False)
-    development = demo or debug or not given
+    development = demo or not given
     origins = [_origin(text) for text in env.list("ORIGINS", default=[])]
     return Environment(
         database_url=given or (running.database_url if running else None),
@@ -85,10 +94,12 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
         embedded=not given,
         demo=demo,
         debug=debug,
-        secret_key=_secret_key(env.str("SECRET_KEY", default=""), development=development),
+        # Not through `env`, which takes what begins with a dollar sign for another variable's name.
+        secret_key=variables.get("SECRET_KEY", "") or (DEVELOPMENT_KEY if development else ""),
         allowed_hosts=_allowed_hosts(env.list("ALLOWED_HOSTS", default=[]), origins, development=development),
         origins=origins,
         behind_proxy=env.bool("BEHIND_PROXY", default=False),
+        allow_http=env.bool("ALLOW_HTTP", default=False),
         static_root=env.str("STATIC_ROOT", default="") or None,
         deployment=env.str("DEPLOYMENT", default="tideline"),
         log_level=env.str("LOG_LEVEL", default="INFO").upper(),
@@ -96,26 +107,14 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
     )
 
 
-def _secret_key(given: str, *, development: bool) -> str:
-    if given:
-        return given
-    if development:
-        return DEVELOPMENT_KEY
-    raise ImproperlyConfigured(
-        "SECRET_KEY is not set: sessions on a real database need one of their own, 50 random characters"
-    )
-
-
 def _allowed_hosts(given: list[str], origins: list[str], *, development: bool) -> list[str]:
-    if given:
-        return given
     named = [str(urlsplit(origin).hostname) for origin in origins]
     here = ["localhost", "127.0.0.1", "[::1]", socket.gethostname()] if development else []
-    return [*named, *here]
+    return [*named, *([host.strip() for host in given] or here)]
 
 
 def _origin(text: str) -> str:
     parts = urlsplit(text.strip().rstrip("/"))
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query:
+    if parts.scheme not in ("http", "https") or not parts.hostname or "*" in parts.netloc or parts.path or parts.query:
         raise ImproperlyConfigured(f"ORIGINS holds {text!r}, which is not like https://shop.example.com")
     return f"{parts.scheme}://{parts.netloc}"

@@ -1,11 +1,13 @@
 """Django's settings; all that differs between deployments comes from `core.environment`."""
 
 import os
+from datetime import timedelta
 
 from core.environment import CHECKOUT, read_environment
 from core.logs import logging_of
+from core.production import fit_for_use
 
-ENVIRONMENT = read_environment(os.environ)
+ENVIRONMENT = fit_for_use(read_environment(os.environ))
 
 SECRET_KEY = ENVIRONMENT.secret_key
 DEBUG = ENVIRONMENT.debug
@@ -18,8 +20,11 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "axes",
+    "ninja",
     "realtime",
     "core.accounts",
+    "core.notifications",
     "core.catalogue",
     "core.stock",
     "core.orders",
@@ -28,15 +33,19 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "core.probes.probes",
     "django.middleware.security.SecurityMiddleware",
     "core.security.content_security_policy",
     "core.static_files.StaticFiles",
+    "core.problems.say_problems",
+    "core.bodies.check_requests",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",  # the last: answers in place of a sign-in that comes too often
 ]
 
 ROOT_URLCONF = "core.urls"
@@ -86,6 +95,7 @@ REALTIME = {
 # People
 
 AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
@@ -98,15 +108,25 @@ SESSION_ENGINE = "django.contrib.sessions.backends.db"  # signing out must end l
 SESSION_COOKIE_AGE = 14 * 24 * 3600
 SESSION_COOKIE_SAMESITE = "Lax"
 
+# Guessing at passwords: django-axes asks before each sign-in, `core.accounts.throttle` counts and decides.
+
+AXES_HANDLER = "core.accounts.throttle.Throttle"
+AXES_CLIENT_IP_CALLABLE = "core.accounts.address.client_address"
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"], "ip_address"]
+AXES_LOCKOUT_CALLABLE = "core.accounts.views.come_again"
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_COOLOFF_TIME = timedelta(minutes=5)
+AXES_ENABLE_ADMIN = False  # `core.accounts.admin` shows what is kept
+AXES_VERBOSE = False
+
 # Security
 
 ORIGINS = ENVIRONMENT.origins
 CSRF_TRUSTED_ORIGINS = ENVIRONMENT.origins
 CSRF_COOKIE_SECURE = SESSION_COOKIE_SECURE = ENVIRONMENT.https
-SECURE_SSL_REDIRECT = ENVIRONMENT.https and ENVIRONMENT.behind_proxy
+SECURE_SSL_REDIRECT = ENVIRONMENT.https
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if ENVIRONMENT.https else 0
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if ENVIRONMENT.behind_proxy else None
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]  # asked for inside, past the proxy
+BEHIND_PROXY = ENVIRONMENT.behind_proxy  # `consumers.proxy` then puts what the proxy says into the ASGI scope
 X_FRAME_OPTIONS = "DENY"
 # Whether other subdomains are https alone too, and browsers shall know so for good, is for the domain's owner to say.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
@@ -121,6 +141,7 @@ STORAGES = {
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
 }
 WHITENOISE_USE_FINDERS = STATIC_ROOT is None
+WHITENOISE_AUTOREFRESH = STATIC_ROOT is None  # a file that is edited has another length than at the start
 WHITENOISE_MAX_AGE = 0
 WHITENOISE_ALLOW_ALL_ORIGINS = False
 

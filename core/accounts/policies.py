@@ -1,4 +1,4 @@
-"""Who may see what: the questions that topics and pages ask about a user (perhaps an anonymous one)."""
+"""Who may see and do what: questions that topics, pages and endpoints ask about a user (perhaps an anonymous one)."""
 
 from typing import Any
 
@@ -16,3 +16,18 @@ def is_customer(user: Any) -> bool:
 def is_staff_or_customer(user: Any) -> bool:
     """Tell whether the user may see any order at all."""
     return is_staff(user) or is_customer(user)
+
+
+def is_signed_in(user: Any) -> bool:
+    """Tell whether anyone is signed in, whoever it is."""
+    return bool(user.is_active and user.is_authenticated)
+
+
+def may_change_stock(user: Any) -> bool:
+    """Tell whether the user may receive, count and transfer stock and set thresholds: staff with that permission."""
+    return is_staff(user) and bool(user.has_perm("stock.change_stocklevel"))
+
+
+def may_move_orders(user: Any) -> bool:
+    """Tell whether the user may take orders a step further: staff with that permission."""
+    return is_staff(user) and bool(user.has_perm("orders.change_order"))

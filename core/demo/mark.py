@@ -4,13 +4,17 @@ from django.conf import settings
 from django.core.management.base import CommandError
 from django.db import connection, models
 
-from core.accounts.models import Customer, User
+from core.accounts.models import ApiKey, Customer, User
 from core.catalogue.models import Material
 from core.demo.models import DemoMark
+from core.notifications.models import Notification
 from core.orders.models import Order
 from core.stock.models import StockLevel, Warehouse
 
-FOUND_IN_REAL_ONES: tuple[type[models.Model], ...] = (User, Customer, Material, Warehouse, StockLevel, Order)
+FOUND_IN_REAL_ONES: tuple[type[models.Model], ...] = (
+    *(User, Customer, ApiKey, Notification),
+    *(Material, Warehouse, StockLevel, Order),
+)
 
 
 def require_permission() -> None:

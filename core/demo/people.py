@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 PASSWORD = "demo-only"  # noqa: S105 - published, which is why it only enters databases with the demo's mark
 
+API_TOKEN = "tl_demodemo_published-it-opens-the-demo-alone-x7Qm"  # noqa: S105 - as published as the password
+
 
 class Place(NamedTuple):
     """A warehouse of the demo, and the categories that it keeps (empty: all)."""

@@ -31,11 +31,12 @@ from core.demo.embedded import EmbeddedError, PostgresServer, RunState, ValkeySe
 from core.demo.embedded.children import PR_SET_PDEATHSIG, Nap
 from core.demo.embedded.folders import private_folder, secret
 from core.demo.embedded.state import RunLock, home
+from core.demo.people import API_TOKEN
 from core.demo.supervision import Command, Supervisor
 
 DATABASE = "tideline"
 HOST = "127.0.0.1"
-READY_SECONDS = 30.0
+READY_SECONDS = 60.0
 NAP_SECONDS = 0.05
 SIGN_INS = "sign in as staff, customer1 … customer12 or admin; the password is demo-only"
 
@@ -113,6 +114,8 @@ class Run:
             self.supervisor.start("the trade simulation", self.command("trade"))
         self.wait_until_ready()
         say(f"open http://{HOST}:{self.port}/ — {SIGN_INS if self.demo else 'sign in with your own users'}")
+        if self.demo:
+            say(f"ring everyone's bell, from another terminal:\n\n{ring(self.port)}\n")
         say("`make psql` opens a prompt on the database, `make urls` prints the addresses, Ctrl-C stops everything")
 
     def start_servers(self) -> None:
@@ -147,6 +150,7 @@ class Run:
         """Return a management command that finds its servers through this run's state."""
         env = {
             "ALLOWED_HOSTS": f"{HOST},localhost",
+            "ALLOW_HTTP": "1",  # it listens on this machine alone
             **self.environ,
             "TIDELINE_HOME": str(self.folder),
             "SECRET_KEY": self.secret_key(),
@@ -167,6 +171,14 @@ class Run:
                 say(f"not ready after {READY_SECONDS:.0f} s: {answer} (logs: {self.folder / 'logs'})")
                 return
             self.nap(0.25)
+
+
+def ring(port: int) -> str:
+    """Return the command that tells everyone something, with the demo's API key."""
+    return (
+        f"  curl http://{HOST}:{port}/api/v1/notifications -H 'Authorization: Bearer {API_TOKEN}' \\\n"
+        """    --json '{"to": "everyone", "title": "Hello from a shell", "level": "success", "link": "/materials/"}'"""
+    )
 
 
 def ask(url: str) -> str | None:

@@ -1,24 +1,25 @@
 """Load the demo seller's data: all of it in one transaction, in bulk."""
 
 from datetime import datetime
+from random import Random
 
 from django.contrib.auth.hashers import make_password
-from django.contrib.auth.models import Group, Permission
+from django.contrib.auth.models import Group
 from django.db import connection, transaction
 
+from core.accounts.keys import make_key
 from core.accounts.models import Customer, User
+from core.accounts.roles import ROLES
 from core.catalogue.models import Material
 from core.demo.assortment import ASSORTMENT
 from core.demo.history import Plan, plan
 from core.demo.mark import is_marked, require_empty
 from core.demo.models import DemoMark
-from core.demo.people import BUYERS, NAMES, PASSWORD, PLACES, SECOND_BUYERS
+from core.demo.people import API_TOKEN, BUYERS, NAMES, PASSWORD, PLACES, SECOND_BUYERS
+from core.demo.telling import load_news
 from core.orders.models import Order, OrderEvent, OrderLine
 from core.orders.services.placing import next_number
 from core.stock.models import StockLevel, Warehouse
-
-ROLES = {"sales": ("orders", "accounts"), "warehouse": ("stock", "catalogue")}
-"""Roles of staff, with the parts of the shop that each may change in the admin."""
 
 
 @transaction.atomic
@@ -40,7 +41,9 @@ def seed_database(seed: int, now: datetime) -> bool:
     _load_people(customers)
     materials, warehouses = _load_catalogue()
     _load_stock(planned, materials, warehouses)
-    _load_orders(planned, customers, materials, warehouses)
+    orders = _load_orders(planned, customers, materials, warehouses)
+    load_news(Random(seed), planned, orders, customers, now)  # noqa: S311 - a plausible past, not a secret
+    make_key("demo", ["notifications:write"], token=API_TOKEN)
     return True
 
 
@@ -57,10 +60,7 @@ def _load_people(customers: list[Customer]) -> None:
         if number in SECOND_BUYERS:
             people.append(_buyer(f"customer{number}b", *SECOND_BUYERS[number], customer, password))
     User.objects.bulk_create(people)
-    for role, parts in ROLES.items():
-        group, _ = Group.objects.get_or_create(name=role)
-        group.permissions.set(Permission.objects.filter(content_type__app_label__in=parts))
-        staff.groups.add(group)
+    staff.groups.set(Group.objects.filter(name__in=ROLES))
 
 
 def _buyer(username: str, first: str, last: str, customer: Customer, password: str) -> User:
@@ -102,11 +102,12 @@ def _load_stock(planned: Plan, materials: dict[str, Material], warehouses: dict[
 
 def _load_orders(
     planned: Plan, customers: list[Customer], materials: dict[str, Material], warehouses: dict[str, Warehouse]
-) -> None:
+) -> list[Order]:
     orders = Order.objects.bulk_create(
         Order(
             number=next_number(),
             status=past.status,
+            status_since=past.updated_at,
             customer=customers[past.buyer],
             customer_name=customers[past.buyer].name,
             total=sum(line.total for line in past.lines),
@@ -141,6 +142,7 @@ def _load_orders(
         OrderEvent(order=order, kind=event.kind, message=event.message, actor=event.actor, at=event.at)
         for event, order in happened
     )
+    return orders
 
 
 def _set_updated_at(table: str, rows: list[StockLevel] | list[Order], moments: list[datetime]) -> None:

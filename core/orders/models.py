@@ -26,12 +26,13 @@ class Status(models.TextChoices):
 class Order(models.Model):
     """What a customer bought at one time.
 
-    The customer's name is kept as it was then. `archived` orders have left the live lists, which would grow
-    for ever otherwise.
+    The customer's name is kept as it was then. `status_since` is written by a trigger of the table whenever
+    anything changes the status. `archived` orders have left the live lists, which would grow for ever otherwise.
     """
 
     number = models.CharField(max_length=20, unique=True)
     status = models.CharField(max_length=12, choices=Status, default=Status.DRAFT, db_default=Status.DRAFT)
+    status_since = models.DateTimeField(default=timezone.now, db_default=Now(), editable=False)
     customer = models.ForeignKey(Customer, models.PROTECT, related_name="orders")
     customer_name = models.CharField(max_length=120, default="", db_default="")
     total = models.DecimalField(max_digits=14, decimal_places=2, default=Decimal(0), db_default=Decimal(0))
@@ -79,9 +80,11 @@ class OrderLine(models.Model):
 class OrderEvent(models.Model):
     """Something that happened to an order; never changed afterwards."""
 
+    LONGEST_MESSAGE = 300
+
     order = models.ForeignKey(Order, models.CASCADE, related_name="events")
     kind = models.CharField(max_length=20)
-    message = models.CharField(max_length=300, blank=True, default="", db_default="")
+    message = models.CharField(max_length=LONGEST_MESSAGE, blank=True, default="", db_default="")
     actor = models.CharField(max_length=150, blank=True, default="", db_default="")
     at = models.DateTimeField(default=timezone.now, db_default=Now())
 

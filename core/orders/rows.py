@@ -19,6 +19,7 @@ def order_row(row: Row) -> dict[str, Any]:
         "updated_at": row["updated_at"],
         "promised_at": row["promised_at"],
         "archived": row["archived"],
+        "status_since": row["status_since"],
     }
 
 

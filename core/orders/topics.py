@@ -10,7 +10,7 @@ from realtime import Rows, Stream, Watch
 # Each list is the one of the table's WatchTable in a migration; a system check compares them.
 ORDER = [
     "id", "number", "status", "customer", "customer_name", "total", "currency", "placed_at", "updated_at",
-    "promised_at", "archived",
+    "promised_at", "archived", "status_since",
 ]  # fmt: skip
 ORDER_LINE = [
     "id", "order", "position", "material_name", "material_slug", "quantity_kg", "unit_price", "total",

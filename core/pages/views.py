@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
+from core.accounts.policies import may_change_stock, may_move_orders
 from core.orders.models import Status
 
 
@@ -23,7 +24,7 @@ def stock(request: HttpRequest) -> HttpResponse:
     """Show the live stock of all warehouses; for staff alone."""
     if not request.user.is_staff:
         raise PermissionDenied
-    return render(request, "pages/stock.html")
+    return render(request, "pages/stock.html", {"may_change": may_change_stock(request.user)})
 
 
 @require_safe
@@ -44,4 +45,4 @@ def orders(request: HttpRequest) -> HttpResponse:
 @login_required
 def order(request: HttpRequest, number: str) -> HttpResponse:
     """Show one order. Whether it exists for this user is the topic's answer, so that all others look alike."""
-    return render(request, "pages/order.html", {"number": number})
+    return render(request, "pages/order.html", {"number": number, "may_move": may_move_orders(request.user)})

@@ -24,3 +24,20 @@ def stock_row(row: Row) -> dict[str, Any]:
         "low": available < row["reorder_below"],
         "updated_at": row["updated_at"],
     }
+
+
+def movement_row(row: Row) -> dict[str, Any]:
+    """A movement; quantities in kg, `at` is the `updated_at` that its level got by it."""
+    return {
+        "id": row["id"],
+        "level_id": row["level_id"],
+        "material_id": row["material_id"],
+        "warehouse_id": row["warehouse_id"],
+        "kind": row["kind"],
+        "quantity_kg": row["quantity_kg"],
+        "on_hand_after": row["on_hand_after"],
+        "reorder_below_after": row["reorder_below_after"],
+        "reason": row["reason"],
+        "actor": row["actor"],
+        "at": row["at"],
+    }

@@ -2,7 +2,8 @@
 
 Every change first locks the levels that it touches, always in the order of their primary keys, so that two
 changes can wait for each other but never for ever, and what is decided from a level is still true when it is
-written. Orders lock themselves before stock.
+written. Orders lock themselves before stock. What changes what is on hand, or the threshold, leaves a movement in
+the journal with a reason and an actor; reserving for orders does not, for the order tells.
 """
 
 from collections.abc import Iterable
@@ -17,7 +18,8 @@ from django.utils import timezone
 from core.catalogue.models import Material
 from core.errors import NotEnoughStock, SameWarehouse
 from core.quantities import GRAM, kilograms
-from core.stock.models import StockLevel, Warehouse
+from core.stock.journal import Cause, record
+from core.stock.models import Movement, StockLevel, Warehouse
 
 
 class Place(NamedTuple):
@@ -37,32 +39,38 @@ class Wanted:
 
 
 @transaction.atomic
-def receive(material: Material, warehouse: Warehouse, quantity_kg: Decimal) -> StockLevel:
+def receive(
+    material: Material, warehouse: Warehouse, quantity_kg: Decimal, *, actor: str, reason: str = ""
+) -> StockLevel:
     """Add what has arrived; the level is created where there was none."""
     quantity = kilograms(quantity_kg)
     level = _locked_level(material, warehouse)
     level.on_hand += quantity
     level.save(update_fields=["on_hand", "updated_at"])
+    record(Cause(Movement.RECEIVED, reason, actor), [(level, quantity)])
     return level
 
 
 @transaction.atomic
-def adjust(material: Material, warehouse: Warehouse, counted_kg: Decimal) -> StockLevel:
+def adjust(
+    material: Material, warehouse: Warehouse, counted_kg: Decimal, *, actor: str, reason: str = ""
+) -> StockLevel:
     """Set what is on hand to what was counted (0 or more); NotEnoughStock when orders have reserved more."""
-    counted = kilograms(counted_kg) if counted_kg else Decimal(0)
+    counted = _from_zero(counted_kg)
     level = _locked_level(material, warehouse)
     if counted < level.reserved:
         raise NotEnoughStock(
             f"{level}: {counted} kg were counted, but {level.reserved} kg are reserved: cancel orders first"
         )
-    level.on_hand = counted
+    difference, level.on_hand = counted - level.on_hand, counted
     level.save(update_fields=["on_hand", "updated_at"])
+    record(Cause(Movement.COUNTED, reason, actor), [(level, difference)])
     return level
 
 
 @transaction.atomic
 def transfer(
-    material: Material, source: Warehouse, target: Warehouse, quantity_kg: Decimal
+    material: Material, source: Warehouse, target: Warehouse, quantity_kg: Decimal, *, actor: str, reason: str = ""
 ) -> tuple[StockLevel, StockLevel]:
     """Move available material to another warehouse; return both levels. NotEnoughStock when less is available."""
     quantity = kilograms(quantity_kg)
@@ -76,7 +84,22 @@ def transfer(
     giving.on_hand -= quantity
     taking.on_hand += quantity
     _write([giving, taking])
+    record(Cause(Movement.TRANSFERRED_OUT, reason, actor), [(giving, -quantity)])
+    record(Cause(Movement.TRANSFERRED_IN, reason, actor), [(taking, quantity)])
     return giving, taking
+
+
+@transaction.atomic
+def set_threshold(
+    material: Material, warehouse: Warehouse, reorder_below_kg: Decimal, *, actor: str, reason: str = ""
+) -> StockLevel:
+    """Set the kg (0 or more) below which a material is low in a warehouse, also where none of it lies yet."""
+    threshold = _from_zero(reorder_below_kg)
+    level = _locked_level(material, warehouse)
+    level.reorder_below = threshold
+    level.save(update_fields=["reorder_below", "updated_at"])
+    record(Cause(Movement.THRESHOLD, reason, actor), [(level, Decimal(0))])
+    return level
 
 
 @transaction.atomic
@@ -107,7 +130,7 @@ def release(quantities: Iterable[tuple[Place, Decimal]]) -> None:
 
 
 @transaction.atomic
-def take(quantities: Iterable[tuple[Place, Decimal]]) -> None:
+def take(quantities: Iterable[tuple[Place, Decimal]], *, actor: str, reason: str = "") -> None:
     """Take reserved material off the shelves; NotEnoughStock when it is no longer there."""
     taken = _summed(quantities)
     levels = _lock(taken)
@@ -122,6 +145,11 @@ def take(quantities: Iterable[tuple[Place, Decimal]]) -> None:
         level.on_hand -= quantity
         level.reserved = max(level.reserved - quantity, Decimal(0))
     _write(levels.values())
+    record(Cause(Movement.SHIPPED, reason, actor), [(levels[place], -quantity) for place, quantity in taken.items()])
+
+
+def _from_zero(amount: Decimal) -> Decimal:
+    return kilograms(amount) if amount else Decimal(0).quantize(GRAM)
 
 
 def _locked_level(material: Material, warehouse: Warehouse) -> StockLevel:

@@ -5,8 +5,8 @@ from typing import Any
 from core.accounts.policies import is_staff
 from core.catalogue.models import Material
 from core.catalogue.rows import material_row
-from core.stock.models import StockLevel, Warehouse
-from core.stock.rows import stock_row, warehouse_row
+from core.stock.models import StockLevel, StockMovement, Warehouse
+from core.stock.rows import movement_row, stock_row, warehouse_row
 from realtime import Rows, Stream, Watch, anyone
 
 # Each list is the one of the table's WatchTable in a migration; a system check compares them.
@@ -15,6 +15,10 @@ MATERIAL = [
 ]  # fmt: skip
 WAREHOUSE = ["id", "code", "name", "city"]
 STOCK_LEVEL = ["id", "material", "warehouse", "on_hand", "reserved", "reorder_below", "updated_at"]
+STOCK_MOVEMENT = [
+    "id", "level", "material", "warehouse", "kind", "quantity_kg", "on_hand_after", "reorder_below_after",
+    "reason", "actor", "at", "recent",
+]  # fmt: skip
 
 inventory = Stream(
     "inventory",
@@ -22,6 +26,7 @@ inventory = Stream(
         Watch(Material, columns=MATERIAL),
         Watch(Warehouse, columns=WAREHOUSE),
         Watch(StockLevel, columns=STOCK_LEVEL),
+        Watch(StockMovement, columns=STOCK_MOVEMENT),
     ],
 )
 
@@ -39,6 +44,13 @@ def material(user: Any, slug: str) -> list[Rows]:
     return [Rows(Material, where={"slug": slug}, project=material_row)]
 
 
+@inventory.topic("materials/<slug:slug>/stock", policy=is_staff)
+def stock_of_material(user: Any, slug: str) -> list[Rows]:
+    """The stock of one material in every warehouse, with the warehouses."""
+    found = Material.objects.only("pk").get(slug=slug)
+    return [Rows(StockLevel, where={"material": found.pk}, project=stock_row), Rows(Warehouse, project=warehouse_row)]
+
+
 @inventory.topic("stock", policy=is_staff)
 def stock(user: Any) -> list[Rows]:
     """All stock, with the materials and warehouses that it names."""
@@ -47,6 +59,12 @@ def stock(user: Any) -> list[Rows]:
         Rows(Material, project=material_row),
         Rows(Warehouse, project=warehouse_row),
     ]
+
+
+@inventory.topic("stock/movements", policy=is_staff)
+def stock_movements(user: Any) -> list[Rows]:
+    """The latest movements, with their reasons: as many as `journal.WINDOW` says."""
+    return [Rows(StockMovement, where={"recent": True}, project=movement_row)]
 
 
 @inventory.topic("stock/<code:warehouse>", policy=is_staff)

@@ -5,7 +5,6 @@ import shutil
 import signal
 import socket
 import struct
-import subprocess
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -15,7 +14,8 @@ from urllib.parse import quote
 from core.demo.embedded import children
 from core.demo.embedded.binaries import postgres_folder
 from core.demo.embedded.errors import EmbeddedError
-from core.demo.embedded.folders import free_port, private_folder, reason_in, secret, size_of
+from core.demo.embedded.folders import free_port, private_folder, reason_in, size_of
+from core.demo.embedded.server import EmbeddedServer
 
 USER = "tideline"
 START_SECONDS = 60.0
@@ -31,7 +31,7 @@ SETTINGS: Mapping[str, str] = {
 }
 
 
-class PostgresServer:
+class PostgresServer(EmbeddedServer):
     """A PostgreSQL with its data, log and password under `folder`; made on the first start.
 
     `settings` are added to `SETTINGS`. Every failure is an EmbeddedError of one line.
@@ -45,28 +45,9 @@ class PostgresServer:
         settings: Mapping[str, str] | None = None,
         nap: children.Nap = time.sleep,
     ) -> None:
-        self.folder = folder
+        super().__init__(folder, "postgres.log", port=port, nap=nap)
         self.data = folder / "data"
-        self.log = folder / "postgres.log"
-        self.port = port
         self.settings = {**SETTINGS, **(settings or {})}
-        self.nap = nap
-        self.process: subprocess.Popen[bytes] | None = None
-        self._since = 0
-
-    @property
-    def running(self) -> bool:
-        """Tell whether the process that `start` made is alive."""
-        return self.process is not None and self.process.poll() is None
-
-    def reason(self) -> str:
-        """Return the line of the log that says best why it ended."""
-        return reason_in(self.log, since=self._since)
-
-    @property
-    def password(self) -> str:
-        """The superuser's password."""
-        return secret(self.folder / "password")
 
     def url(self, database: str = "postgres") -> str:
         """Return a URL for `DATABASE_URL`."""

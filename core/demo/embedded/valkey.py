@@ -3,42 +3,23 @@
 import os
 import signal
 import socket
-import subprocess
 import time
 from pathlib import Path
 
 from core.demo.embedded import children
 from core.demo.embedded.binaries import valkey_binary
 from core.demo.embedded.errors import EmbeddedError
-from core.demo.embedded.folders import free_port, private_folder, reason_in, secret, size_of
+from core.demo.embedded.folders import free_port, private_folder, size_of
+from core.demo.embedded.server import EmbeddedServer
 
 START_SECONDS = 15.0
 
 
-class ValkeyServer:
+class ValkeyServer(EmbeddedServer):
     """A Valkey that listens on 127.0.0.1 with a password; every failure is an EmbeddedError of one line."""
 
     def __init__(self, folder: Path, *, port: int | None = None, nap: children.Nap = time.sleep) -> None:
-        self.folder = folder
-        self.log = folder / "valkey.log"
-        self.port = port
-        self.nap = nap
-        self.process: subprocess.Popen[bytes] | None = None
-        self._since = 0
-
-    @property
-    def running(self) -> bool:
-        """Tell whether the process that `start` made is alive."""
-        return self.process is not None and self.process.poll() is None
-
-    def reason(self) -> str:
-        """Return the line of the log that says best why it ended."""
-        return reason_in(self.log, since=self._since)
-
-    @property
-    def password(self) -> str:
-        """The password of the default user."""
-        return secret(self.folder / "password")
+        super().__init__(folder, "valkey.log", port=port, nap=nap)
 
     def url(self, database: int = 0) -> str:
         """Return a URL for `REDIS_URL`."""

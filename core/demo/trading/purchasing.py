@@ -15,6 +15,11 @@ from core.stock.services import receive, transfer
 
 ARTICLES = {article.slug: article for article in ASSORTMENT}
 
+BUYER = "purchasing"
+"""Who the demo's receipts and transfers are by."""
+
+DELIVERIES = ("weekly delivery", "delivery from the mill", "lorry from the port", "backorder arrived")
+
 FULL = 2
 """A level above this many times its reorder point is not filled up."""
 
@@ -28,7 +33,7 @@ def receive_goods(random: Random) -> bool:
     if emptiest.available > emptiest.reorder_below * FULL:
         return False
     quantity = _round(emptiest.reorder_below * Decimal(random.choice((0.25, 0.5, 0.5, 1, 1.5))))
-    receive(emptiest.material, emptiest.warehouse, quantity)
+    receive(emptiest.material, emptiest.warehouse, quantity, actor=BUYER, reason=random.choice(DELIVERIES))
     return True
 
 
@@ -43,7 +48,7 @@ def move_between_warehouses(random: Random) -> bool:
     quantity = _round((plenty.available - plenty.reorder_below) * Decimal(random.uniform(0.1, 0.4)))
     if target is None or quantity <= 0:
         return False
-    transfer(plenty.material, plenty.warehouse, target, quantity)
+    transfer(plenty.material, plenty.warehouse, target, quantity, actor=BUYER, reason="evening out stock")
     return True
 
 
@@ -65,8 +70,8 @@ def move_price(random: Random) -> bool:
         return False
     step = random.gauss(0, 0.012) + 0.1 * _below_level([material])
     new_price = (material.price_per_kg * Decimal(1 + max(min(step, 0.03), -0.03))).quantize(PRICE_STEP)
-    change_price(material, max(new_price, PRICE_STEP))
-    return True
+    changed = change_price(material, max(new_price, PRICE_STEP))
+    return changed.price_per_kg != material.price_per_kg  # a cheap material's small step rounds to none
 
 
 def move_market(random: Random) -> bool:

@@ -11,6 +11,7 @@ from django.utils import timezone
 from core.accounts.models import Customer, User
 from core.catalogue.models import Material
 from core.demo.people import BUYERS
+from core.demo.trading.housekeeping import keep_notifications_few
 from core.demo.trading.purchasing import ARTICLES
 from core.errors import NotEnoughStock
 from core.orders.models import Order, Status
@@ -86,11 +87,11 @@ def postpone(random: Random) -> bool:
 
 
 def archive_old(_: Random) -> bool:
-    """Take finished orders out of the live lists when there are too many; delete archived ones past their bound."""
+    """Take finished orders and old notifications out of what is live; delete archived ones past their bounds."""
     finished = Order.objects.filter(archived=False, status__in=FINISHED).order_by("-updated_at")
     oldest_kept = finished.values_list("updated_at", flat=True)[FINISHED_ORDERS : FINISHED_ORDERS + 1].first()
     archived = archive_finished(before=oldest_kept) if oldest_kept else 0
-    return _prune() + archived > 0
+    return _prune() + archived + keep_notifications_few() > 0
 
 
 @transaction.atomic
@@ -131,7 +132,8 @@ def _replenish(random: Random, wanted: list[Wanted]) -> bool:
     """Receive what an order could not be placed for."""
     for each in wanted:
         warehouses = Warehouse.objects.filter(stock_levels__material=each.material)
-        receive(each.material, each.warehouse or random.choice(list(warehouses)), _lot(each.material) * 2)
+        place = each.warehouse or random.choice(list(warehouses))
+        receive(each.material, place, _lot(each.material) * 2, actor="purchasing", reason="ordered for a customer")
     return True
 
 

@@ -43,7 +43,7 @@ def ship(order: Order, *, actor: str) -> Order:
     """Take the goods out of stock; NotEnoughStock when they are no longer there."""
     order = _locked(order, Status.SHIPPED)
     goods = _goods(order)
-    take(goods)
+    take(goods, actor=actor, reason=f"order {order.number}")
     weight = sum((quantity for _, quantity in goods), Decimal(0))
     return _reach(order, Status.SHIPPED, f"{weight.normalize():,f} kg left the warehouse", actor)
 
@@ -66,6 +66,8 @@ def cancel(order: Order, *, actor: str, reason: str = "") -> Order:
 
 def _locked(order: Order, target: Status) -> Order:
     fresh = Order.objects.select_for_update(no_key=True).get(pk=order.pk)
+    if fresh.status == target:
+        raise WrongStatus(f"order {fresh.number} is {fresh.status} already")
     if fresh.status not in STEPS[target]:
         raise WrongStatus(f"order {fresh.number} is {fresh.status}: it can't become {target} from there")
     return fresh

@@ -1,6 +1,7 @@
 /** What a page says about its connection: the pill in the bar, and a notice while rows are of an earlier moment. */
 
 import { ago, atClock } from "./format.js";
+import { setText } from "./set-text.js";
 import { Close } from "../../realtime/client.js";
 
 const WORDS = {
@@ -15,28 +16,36 @@ const WORDS = {
 /** A reconnection that takes no longer is not worth a notice. */
 const NOTICE_AFTER_MS = 700;
 
-const setText = (element, text) => {
-  if (element.textContent !== text) element.textContent = text;
-};
-
 export class ConnectionDisplay {
   #client;
-  #subscription;
+  /** @type {?import("../../realtime/subscription.js").Subscription} what the page is about; null: nothing live */
+  #subscription = null;
   #pill = document.querySelector("[data-connection]");
   #word = document.querySelector("[data-connection-word]");
   #ago = document.querySelector("[data-connection-ago]");
-  #toast = document.querySelector("[data-toast]");
-  #retry = document.querySelector("[data-toast-retry]");
-  #signIn = document.querySelector("[data-toast-sign-in]");
-  /** @type {?number} when a change last arrived, milliseconds */ lastChange = null;
+  #outage = document.querySelector("[data-outage]");
+  #retry = document.querySelector("[data-outage-retry]");
+  #signIn = document.querySelector("[data-outage-sign-in]");
+  /** @type {?number} when a change last arrived, milliseconds */ #lastChange = null;
   /** @type {?number} when the rows were last known to be right, milliseconds */ #lastLive = null;
 
-  constructor(client, subscription) {
+  constructor(client) {
     this.#client = client;
-    this.#subscription = subscription;
     client.addEventListener("state", () => this.draw());
     this.#retry.addEventListener("click", () => client.reconnect());
     setInterval(() => this.draw(), 1000);
+    this.draw();
+  }
+
+  /** Tell of this topic, which the page is about: whether its rows are complete, and when they changed. */
+  follow(subscription) {
+    this.#subscription = subscription;
+    this.draw();
+  }
+
+  /** Note that rows have changed, at this moment unless another is given (milliseconds, or null: not known). */
+  changed(at = Date.now()) {
+    this.#lastChange = at ?? this.#lastChange;
     this.draw();
   }
 
@@ -44,33 +53,34 @@ export class ConnectionDisplay {
   draw() {
     const now = Date.now();
     const { state, code } = this.#client;
-    const behind = state === "live" && (this.#subscription.state === "loading" || this.#subscription.state === "stale");
-    const ended = ["refused", "revoked", "closed"].includes(this.#subscription.state);
+    const topic = this.#subscription?.state;
+    const behind = state === "live" && (topic === "loading" || topic === "stale");
     const shown = behind ? "connecting" : state;
     if (shown === "live") this.#lastLive = now;
     for (const [element, name] of [[document.body, "connection"], [this.#pill, "state"]])
       if (element.dataset[name] !== shown) element.dataset[name] = shown;
     setText(this.#word, state === "refused" && code === Close.SIGN_IN ? "Signed out" : behind ? "Catching up" : WORDS[state]);
-    setText(this.#ago, ended ? "" : this.#age(shown, now));
+    setText(this.#ago, ["refused", "revoked", "closed"].includes(topic) ? "" : this.#age(shown, now));
     this.#notice(shown, now);
   }
 
   #age(shown, now) {
-    if (shown === "live") return this.lastChange === null ? "no change yet" : `changed ${ago(this.lastChange, now)}`;
-    return this.#lastLive === null ? "" : `as of ${atClock(this.#lastLive)}`;
+    if (shown !== "live") return this.#lastLive === null ? "" : `as of ${atClock(this.#lastLive)}`;
+    if (this.#subscription === null) return "";
+    return this.#lastChange === null ? "no change yet" : `changed ${ago(this.#lastChange, now)}`;
   }
 
   #notice(shown, now) {
     const notice = now - this.#client.since < NOTICE_AFTER_MS && shown === "reconnecting" ? null : this.#wording(shown, now);
-    this.#toast.hidden = notice === null;
+    this.#outage.hidden = notice === null;
     if (notice === null) {
       if (shown === "reconnecting") setTimeout(() => this.draw(), NOTICE_AFTER_MS);
       return;
     }
     const { title, text, bad = false, retry = null, signIn = false } = notice;
-    this.#toast.dataset.severity = bad ? "bad" : "warn";
-    setText(this.#toast.querySelector("[data-toast-title]"), title);
-    setText(this.#toast.querySelector("[data-toast-text]"), text);
+    this.#outage.dataset.severity = bad ? "bad" : "warn";
+    setText(this.#outage.querySelector("[data-outage-title]"), title);
+    setText(this.#outage.querySelector("[data-outage-text]"), text);
     this.#retry.hidden = retry === null;
     if (retry !== null) setText(this.#retry, retry);
     this.#signIn.hidden = !signIn;

@@ -10,12 +10,29 @@ const folded = (text) => text.toLocaleLowerCase("en").normalize("NFKD");
  * @param {(values: Object<string, string>) => (item: any) => boolean} predicate  of the form's values
  */
 export function bindFilters(form, table, predicate) {
-  const read = () => Object.fromEntries(new FormData(form));
   const given = new URLSearchParams(location.search);
+  /** What the address asks for and no control offers yet: options come with the rows. It is in force until then. */
+  const awaited = new Map();
   for (const control of form.elements) {
-    if (control.type === "radio" || control.type === "checkbox") control.checked = given.has(control.name) ? given.get(control.name) === control.value : control.defaultChecked;
-    else if (control.name && given.has(control.name)) control.value = given.get(control.name);
+    if (!control.name || !given.has(control.name)) {
+      if ("checked" in control) control.checked = control.defaultChecked;
+    } else if (control.type === "radio" || control.type === "checkbox") {
+      control.checked = given.get(control.name) === control.value;
+    } else {
+      control.value = given.get(control.name);
+      if (control.value === given.get(control.name)) continue;
+      control.dataset.wanted = given.get(control.name);
+    }
+    if (control.name && given.has(control.name)) awaited.set(control.name, given.get(control.name));
   }
+  const read = () => {
+    const values = Object.fromEntries(new FormData(form));
+    for (const [name, value] of awaited) {
+      if (offers(form.elements.namedItem(name), value)) awaited.delete(name);
+      else values[name] = value;
+    }
+    return values;
+  };
   const apply = () => {
     const values = read();
     table.filter = predicate(values);
@@ -24,14 +41,30 @@ export function bindFilters(form, table, predicate) {
     form.querySelector("[data-reset]").hidden = active.length === 0;
     remember(active);
   };
-  form.addEventListener("input", apply);
+  const forget = (control) => {
+    awaited.delete(control.name);
+    delete control.dataset.wanted;
+  };
+  form.addEventListener("input", ({ target }) => {
+    forget(target);
+    apply();
+  });
   form.addEventListener("submit", (event) => event.preventDefault());
-  form.addEventListener("reset", () => setTimeout(apply));
+  form.addEventListener("reset", () => {
+    for (const control of form.elements) forget(control);
+    setTimeout(apply);
+  });
   for (const button of document.querySelectorAll("[data-reset-filters]")) button.addEventListener("click", () => form.reset());
   const [column, direction] = (given.get("sort") ?? "").split(".");
   table.sortBy({ column, descending: direction === "down" });
   apply();
-  return { apply, given };
+  return { apply, chosen: (name) => read()[name] ?? "" };
+}
+
+/** Is this value one that the control, or one of the radio buttons of its name, can take? */
+function offers(control, value) {
+  const choices = control instanceof RadioNodeList ? [...control] : [...(control?.options ?? [control])];
+  return choices.some((choice) => choice?.value === value);
 }
 
 /** Note the sort order in the page's address. */

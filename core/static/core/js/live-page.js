@@ -1,7 +1,7 @@
 /** One page, one topic: connect, show the connection, and choose what stands where rows would be. */
 
-import { Close, connect } from "../../realtime/client.js";
-import { ConnectionDisplay } from "./connection.js";
+import { ENDED } from "./ended.js";
+import { client, connection } from "./site.js";
 
 const main = document.querySelector("main");
 
@@ -21,21 +21,20 @@ const REASONS = {
  * @param {(subscription: any) => string} [options.refusal]  stage for a topic that can't be had
  */
 export function openLivePage(onChange, { stage = () => "ready", latest = () => null, refusal = () => "refused" } = {}) {
-  const client = connect("/ws/");
-  let display = null;
   const subscription = client.subscribe(main.dataset.topic, {
     onChange(update) {
       onChange(update, subscription);
-      if (!update.snapshot) display.lastChange = Date.now();
-      else display.lastChange ??= latest();
-      display.draw();
+      if (!update.snapshot) connection.changed();
+      else if (first) connection.changed(latest());
+      first = false;
       setStage();
     },
     onState() {
       setStage();
-      display.draw();
+      connection.draw();
     },
   });
+  let first = true;
   const stageOf = ({ state, position }) => {
     if (state === "refused") return refusal(subscription);
     if (state === "revoked") return "revoked";
@@ -47,22 +46,11 @@ export function openLivePage(onChange, { stage = () => "ready", latest = () => n
     const wanted = stageOf(subscription);
     if (main.dataset.stage !== wanted) main.dataset.stage = wanted;
   };
-  // Who signed out, perhaps on a shared machine, leaves nothing on the screen.
-  client.addEventListener("state", () => {
-    if (client.state !== "refused" || client.code !== Close.SIGN_IN || "public" in main.dataset) return;
-    setWords("You have been signed out", "Sign in again to go on where you were.", "Sign in");
-    subscription.unsubscribe();
-  });
-  display = new ConnectionDisplay(client, subscription);
+  connection.follow(subscription);
+  document.addEventListener(ENDED, () => "public" in main.dataset || subscription.unsubscribe());
   return { client, subscription, setStage };
 }
 
 function explain(error) {
-  setWords("Not for you to see", REASONS[error?.code] ?? error?.message ?? "");
-}
-
-function setWords(title, text, action = "Sign in as someone else") {
-  for (const element of document.querySelectorAll("[data-refused-action]")) element.textContent = action;
-  for (const element of document.querySelectorAll("[data-refused-title]")) element.textContent = title;
-  for (const element of document.querySelectorAll("[data-refused-text]")) element.textContent = text;
+  for (const element of document.querySelectorAll("[data-refused-text]")) element.textContent = REASONS[error?.code] ?? error?.message ?? "";
 }

@@ -28,7 +28,8 @@ const table = new LiveTable(main.querySelector("table"), document.querySelector(
   columns: COLUMNS,
   sort: { column: "category", descending: false },
   onSort: rememberSort,
-  decorate(row, { trend }) {
+  decorate(row, { trend, row: { slug } }) {
+    row.querySelector("a.name").href = main.dataset.materialUrl.replace("-", slug);
     row.querySelector(".trend").dataset.direction = trend > 0 ? "rise" : trend < 0 ? "fall" : "none";
   },
 });
@@ -61,7 +62,6 @@ const filters = bindFilters(form, table, ({ text = "", category = "" }) => {
   const matches = matcher(text);
   return ({ row }) => (!category || row.category === category) && (!text || matches(`${row.name} ${row.form} ${row.grade} ${row.category}`));
 });
-if (filters.given.has("category")) form.elements.category.dataset.wanted = filters.given.get("category");
 
 const page = openLivePage(take, { stage: () => (table.items.size === 0 ? "empty" : table.shown === 0 ? "filtered" : "ready") });
 table.onDrawn = () => {

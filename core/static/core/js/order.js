@@ -1,41 +1,54 @@
-/** One order: how far it is, what is in it, and what happened to it, as it happens. */
+/** One order: how far it is, what is expected next, what is in it, and what happened to it, as it happens. */
 
 import { ago, atDay, atFull, atMoment, kg, money, perKg, sentence } from "./format.js";
 import { openLivePage } from "./live-page.js";
 import { flash } from "./live-table.js";
-import { STEPS } from "./order-steps.js";
+import { askWhy, Moves } from "./order-moves.js";
+import { expectation, following, isLate, mayBeCancelled, promise } from "./order-steps.js";
+import { byTime, Timeline } from "./order-timeline.js";
+import { Track } from "./order-track.js";
+import { setText } from "./set-text.js";
 
 const part = (name) => document.querySelector(`[data-order="${name}"]`);
-const setText = (element, text) => element.textContent !== text && (element.textContent = text);
 const cell = (element, name) => element.querySelector(`[data-cell="${name}"]`);
-const fromTemplate = (name) => document.querySelector(`template[${name}]`).content.firstElementChild.cloneNode(true);
 
-const TITLES = { reassigned: "Moved to another customer", picking: "Being picked" };
-const CHECK = "M2.5 7.2 5.6 10.2 11 3.8";
+const track = new Track(part("track"));
+const timeline = new Timeline(document.querySelector("[data-events]"), document.querySelector("template[data-event]"));
+const stepButton = document.querySelector("[data-step]");
+const cancelButton = document.querySelector("[data-cancel]");
+const moves = new Moves(drawMoves);
 
 let order = null;
+/** Newest first. */
+let events = [];
 
-function take({ changes, snapshot }, subscription) {
+function take(_, subscription) {
   const before = order;
   order = [...subscription.all("order")][0]?.row ?? null;
   if (order === null) return wipe();
+  events = [...subscription.all("orderevent")].map(({ row }) => row).sort(byTime);
+  moves.seen(order);
   drawHead(before);
-  const events = [...subscription.all("orderevent")].map(({ row }) => row).sort((a, b) => b.at.localeCompare(a.at) || b.id - a.id);
-  const added = new Set(snapshot && before === null ? [] : changes.filter((change) => change.kind === "orderevent" && change.before === null).map(({ key }) => key));
-  drawTrack(events, before);
+  drawExpected();
+  drawMoves();
+  track.draw(order, events);
   drawLines([...subscription.all("orderline")].map(({ row }) => row).sort((a, b) => a.position - b.position));
-  drawEvents(events, added);
+  part("no-events").hidden = timeline.draw(order, events) > 0;
 }
 
 /** Leave nothing of an order on the page that may no longer be seen. */
 function wipe() {
-  for (const name of ["track", "status", "customer", "total", "placed", "promised", "weight", "updated", "line-count"]) part(name).replaceChildren();
-  for (const list of document.querySelectorAll("[data-lines], [data-events]")) list.replaceChildren();
+  for (const name of ["status", "customer", "total", "placed", "promised", "weight", "updated", "line-count", "expected", "promise", "note"]) part(name).replaceChildren();
+  document.querySelector("[data-lines]").replaceChildren();
+  events = [];
+  track.wipe();
+  timeline.wipe();
 }
 
 function drawHead(before) {
   setText(part("status"), sentence(order.status));
   part("status").dataset.status = order.status;
+  if (before && before.status !== order.status) flash(part("status"), "touch");
   setText(part("customer"), order.customer_name);
   for (const [name, text, changed] of [
     ["total", money(order.total, order.currency), before && before.total !== order.total],
@@ -46,54 +59,47 @@ function drawHead(before) {
     if (changed) flash(part(name), "touch");
   }
   part("updated").title = atFull(order.updated_at);
-  drawAge();
+  document.querySelector(".track").dataset.status = order.status;
 }
 
-function drawAge() {
-  if (order) setText(part("updated"), ago(Date.parse(order.updated_at)));
+/** What time alone changes, too. */
+function drawExpected() {
+  if (order === null) return;
+  setText(part("updated"), ago(Date.parse(order.updated_at)));
+  setText(part("expected"), expectation(order.status));
+  setText(part("promise"), promise(order));
+  document.querySelector(".track").toggleAttribute("data-late", isLate(order));
+  setText(part("note"), note());
 }
 
-function drawTrack(events, before) {
-  const list = part("track");
-  if (list.children.length === 0) list.append(...STEPS.map(stepElement));
-  const reached = order.status === "cancelled" ? lastReached(events) : STEPS.indexOf(order.status);
-  for (const [index, element] of [...list.children].entries()) {
-    element.toggleAttribute("data-done", index <= reached);
-    element.toggleAttribute("data-now", index === reached && order.status !== "delivered" && order.status !== "cancelled");
-    if (index === reached) element.setAttribute("aria-current", "step");
-    else element.removeAttribute("aria-current");
-    const event = events.find((each) => each.kind === STEPS[index]);
-    setText(element.querySelector(".track-time"), index <= reached && event ? atMoment(event.at) : "");
+function note() {
+  if (order.status === "draft") return "Nothing is reserved for a draft. It begins its way when it is placed.";
+  const reason = order.status === "cancelled" ? events.find(({ kind }) => kind === "cancelled")?.message : "";
+  return reason ? `Reason: ${reason}` : "";
+}
+
+function drawMoves() {
+  if (stepButton === null || order === null) return;
+  const next = following(order.status);
+  const underWay = moves.underWay(order.number);
+  stepButton.hidden = next === undefined;
+  cancelButton.hidden = !mayBeCancelled(order.status);
+  if (next) setText(stepButton, next.action);
+  // Not `disabled`, which would take the focus away from whoever pressed the key.
+  for (const [button, busy] of [[stepButton, underWay !== null && underWay === next?.step], [cancelButton, underWay === "cancel"]]) {
+    button.classList.toggle("busy", busy);
+    button.setAttribute("aria-disabled", String(underWay !== null));
   }
-  if (before && before.status !== order.status) flash(part("status"), "touch");
-  document.querySelector(".track").toggleAttribute("data-cancelled", order.status === "cancelled");
-  part("note").hidden = order.status !== "cancelled" && order.status !== "draft";
-  setText(part("note"), order.status === "cancelled" ? "This order was cancelled." : "This is a draft: it has not been placed yet.");
-}
-
-const lastReached = (events) => Math.max(-1, ...events.map(({ kind }) => STEPS.indexOf(kind)));
-
-function stepElement(name) {
-  const item = document.createElement("li");
-  const dot = Object.assign(document.createElement("span"), { className: "track-dot" });
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  svg.setAttribute("viewBox", "0 0 14 14");
-  svg.setAttribute("aria-hidden", "true");
-  const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
-  path.setAttribute("d", CHECK);
-  svg.append(path);
-  dot.append(svg);
-  const label = Object.assign(document.createElement("span"), { className: "track-name", textContent: sentence(name) });
-  item.append(dot, label, Object.assign(document.createElement("span"), { className: "track-time" }));
-  return item;
+  setText(part("problem"), sentence(moves.problem(order.number)));
 }
 
 function drawLines(lines) {
   const body = document.querySelector("[data-lines]");
+  const template = document.querySelector("template[data-line]");
   const rows = new Map([...body.children].map((row) => [row.dataset.key, row]));
   const wanted = lines.map((line) => {
     const key = String(line.id);
-    const row = rows.get(key) ?? fromTemplate("data-line");
+    const row = rows.get(key) ?? template.content.firstElementChild.cloneNode(true);
     row.dataset.key = key;
     setText(cell(row, "name"), line.material_name);
     for (const [name, text] of [["quantity", `${kg(line.quantity_kg)} kg`], ["price", perKg(line.unit_price)], ["total", money(line.total, order.currency)]]) {
@@ -108,29 +114,18 @@ function drawLines(lines) {
   setText(part("weight"), `${kg(lines.reduce((sum, { quantity_kg }) => sum + Number(quantity_kg), 0))} kg`);
 }
 
-function drawEvents(events, added) {
-  const list = document.querySelector("[data-events]");
-  const items = new Map([...list.children].map((item) => [item.dataset.key, item]));
-  const wanted = events.map((event) => {
-    const key = String(event.id);
-    const item = items.get(key) ?? fromTemplate("data-event");
-    item.dataset.key = key;
-    item.dataset.kind = event.kind;
-    item.classList.toggle("is-new", added.has(key) || item.classList.contains("is-new"));
-    setText(cell(item, "title"), TITLES[event.kind] ?? sentence(event.kind));
-    setText(cell(item, "message"), event.message ? sentence(event.message) : "");
-    setText(cell(item, "at"), atMoment(event.at));
-    cell(item, "at").title = atFull(event.at);
-    setText(cell(item, "actor"), event.actor ? ` · ${event.actor}` : "");
-    return item;
-  });
-  for (const [index, item] of wanted.entries()) if (list.children[index] !== item) list.insertBefore(item, list.children[index] ?? null);
-  while (list.children.length > wanted.length) list.lastElementChild.remove();
-  part("no-events").hidden = wanted.length > 0;
-}
+stepButton?.addEventListener("click", ({ detail }) => {
+  if (detail <= 1 && following(order.status)) moves.take(order, following(order.status).step);
+});
+cancelButton?.addEventListener("click", async () => {
+  if (moves.underWay(order.number) !== null) return;
+  const asked = order;
+  const reason = await askWhy(asked);
+  if (reason !== null) moves.take(order ?? asked, "cancel", reason);
+});
 
 openLivePage(take, {
   latest: () => (order ? Date.parse(order.updated_at) : null),
   refusal: ({ error }) => (error.code === "unknown_topic" ? "unknown" : "refused"),
 });
-setInterval(drawAge, 1000);
+setInterval(drawExpected, 1000);

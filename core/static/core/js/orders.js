@@ -4,21 +4,26 @@ import { bindFilters, matcher, rememberSort } from "./filters.js";
 import { ago, atDay, atDayOrTime, atFull, count, money, roundMoney, sentence } from "./format.js";
 import { openLivePage } from "./live-page.js";
 import { flash, LiveTable } from "./live-table.js";
-import { STEPS } from "./order-steps.js";
+import { expectation, isLate, isOpen, promise, STEPS } from "./order-steps.js";
 
 const main = document.querySelector("main");
 const form = document.querySelector("[data-filters]");
 const figure = (name) => document.querySelector(`[data-figure="${name}"]`);
 
-const open = (status) => ["placed", "paid", "picking", "shipped"].includes(status);
+/** So long a row says which status it has left. */
+const WAS_MS = 8000;
+
 const COLUMNS = {
   number: { text: ({ row }) => row.number, sort: ({ row }) => row.number },
   customer: { text: ({ row }) => row.customer_name, sort: ({ row }) => `${row.customer_name} ${row.number}` },
   status: { text: ({ row }) => sentence(row.status) },
   progress: { sort: ({ step }) => step },
+  next: { text: ({ row }) => expectation(row.status) },
+  promise: { text: ({ row }) => promise(row) },
   total: { text: ({ row }) => money(row.total, row.currency), sort: ({ total }) => total, by: ({ total }) => total },
   placed: { text: ({ row }) => atDayOrTime(row.placed_at), sort: ({ row }) => row.placed_at ?? "" },
-  promised: { text: ({ row }) => atDay(row.promised_at), sort: ({ row }) => row.promised_at ?? "" },
+  // What has ended is promised to nobody any more: it stands behind what is still to come.
+  promised: { text: ({ row }) => atDay(row.promised_at), sort: ({ row }) => (isOpen(row.status) ? 0 : 1e14) + (Date.parse(row.promised_at) || 0) },
   ago: { text: ({ updated }) => ago(updated) },
   updated: { sort: ({ updated }) => updated },
 };
@@ -29,13 +34,24 @@ function decorate(row, item, before) {
     const link = row.querySelector("[data-cell=number]");
     link.href = new URL(`${encodeURIComponent(item.row.number)}/`, new URL("/orders/", location.href));
   }
-  if (before && before.row.status !== status) requestAnimationFrame(() => flash(row.querySelector(".cell-status"), "touch"));
+  if (before && before.row.status !== status) tellMove(row, before.row.status);
   if (before?.row.status !== status) row.dataset.status = row.querySelector(".status").dataset.status = status;
   for (const [index, step] of row.querySelectorAll(".steps i").entries()) step.toggleAttribute("data-done", index < item.step);
-  row.querySelector("[data-cell=promised]").classList.toggle("late", item.late);
+  row.querySelector("[data-cell=promised], [data-cell=promise]").classList.toggle("late", item.late);
   row.querySelector("[data-cell=placed]").title = atFull(item.row.placed_at);
   row.querySelector("[data-cell=ago]").title = atFull(item.row.updated_at);
 }
+
+/** Say for a while where an order came from: "Paid → Picking". */
+function tellMove(row, from) {
+  const was = row.querySelector("[data-was]");
+  was.textContent = `${sentence(from)} → `;
+  clearTimeout(forgetting.get(was));
+  forgetting.set(was, setTimeout(() => (was.textContent = ""), WAS_MS));
+  // Once the row is in its place.
+  requestAnimationFrame(() => flash(row.querySelector(".cell-status"), "touch"));
+}
+const forgetting = new WeakMap();
 
 const table = new LiveTable(main.querySelector("table"), document.querySelector("[data-row]"), {
   columns: COLUMNS,
@@ -54,7 +70,7 @@ function take({ changes }) {
         step: STEPS.indexOf(row.status) + 1,
         total: Number(row.total),
         updated: Date.parse(row.updated_at),
-        late: open(row.status) && row.status !== "shipped" && row.promised_at !== null && Date.parse(row.promised_at) < Date.now(),
+        late: isLate(row),
       });
   }
 }
@@ -65,7 +81,7 @@ function drawFigures() {
   for (const { row, total, late: isLate } of table.items.values()) {
     counts.set(row.status, (counts.get(row.status) ?? 0) + 1);
     if (isLate) late++;
-    if (open(row.status)) {
+    if (isOpen(row.status)) {
       value += total;
       currency = row.currency;
     }
@@ -96,4 +112,6 @@ table.onDrawn = () => {
   drawFigures();
   page.setStage();
 };
-setInterval(() => table.refresh("ago"), 1000);
+/** What time alone changes, where it is shown. */
+const timed = ["ago", "promise"].filter((name) => document.querySelector("[data-row]").content.querySelector(`[data-cell=${name}]`));
+setInterval(() => timed.forEach((name) => table.refresh(name)), 1000);

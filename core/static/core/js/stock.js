@@ -1,68 +1,31 @@
 /** The stock dashboard: stock levels with their material and warehouse, filtered, sorted and summed up live. */
 
 import { bindFilters, matcher, offer, rememberSort } from "./filters.js";
-import { ago, atFull, count, kg, kgBrief, money, perKg, roundMoney, sentence, weight } from "./format.js";
+import { count, money, perKg, roundMoney, weight } from "./format.js";
 import { openLivePage } from "./live-page.js";
 import { LiveTable } from "./live-table.js";
 import { RateMeter } from "./rate-meter.js";
+import { setText } from "./set-text.js";
+import { Activity } from "./stock-activity.js";
+import { bindDialog } from "./stock-dialog.js";
+import { decorateLevel, join, LEVEL_COLUMNS } from "./stock-levels.js";
 
 const main = document.querySelector("main");
 const form = document.querySelector("[data-filters]");
 const figure = (name) => document.querySelector(`[data-figure="${name}"]`);
-const setText = (element, text) => element.textContent !== text && (element.textContent = text);
 
-const LEVELS = { out: "Out", low: "Low" };
 const COLUMNS = {
+  ...LEVEL_COLUMNS,
   name: { text: (item) => item.name, sort: (item) => `${item.name} ${item.warehouse}` },
   sub: { text: (item) => item.sub },
   category: { text: (item) => item.category, sort: (item) => `${item.category} ${item.name}` },
-  warehouse: { text: (item) => item.warehouse, sort: (item) => `${item.warehouse} ${item.name}` },
-  on_hand: { text: (item) => kg(item.row.on_hand), sort: (item) => item.onHand, by: (item) => item.onHand, delta: kgBrief },
-  reserved: { text: (item) => kg(item.row.reserved), sort: (item) => item.reserved, by: (item) => item.reserved, delta: kgBrief },
-  available: { text: (item) => kg(item.row.available), sort: (item) => item.available, by: (item) => item.available, delta: kgBrief },
-  cover: { sort: (item) => item.cover },
-  badge: { text: (item) => LEVELS[item.level] ?? "" },
   price: { text: (item) => perKg(item.price), sort: (item) => item.priceNumber, by: (item) => item.priceNumber, delta: perKg },
   value: { text: (item) => money(item.value, item.currency), sort: (item) => item.value },
-  ago: { text: (item) => ago(item.updated) },
-  updated: { sort: (item) => item.updated },
 };
 
-/** Join a stock level with what it refers to; both may be missing for a moment. */
-function join(row, material, warehouse) {
-  const onHand = Number(row.on_hand);
-  const available = Number(row.available);
-  const below = Number(row.reorder_below);
-  const price = Number(material?.price_per_kg ?? 0);
-  return {
-    row,
-    name: material?.name ?? `Material ${row.material_id}`,
-    sub: [sentence(material?.form ?? ""), material?.grade].filter(Boolean).join(" · "),
-    category: material?.category ?? "",
-    warehouse: warehouse?.code ?? `#${row.warehouse_id}`,
-    place: warehouse?.city || warehouse?.name || "",
-    currency: material?.currency ?? "EUR",
-    price: material?.price_per_kg ?? "0",
-    priceNumber: price,
-    onHand,
-    reserved: Number(row.reserved),
-    available,
-    cover: below > 0 ? available / below : available > 0 ? Infinity : 0,
-    value: onHand * price,
-    level: available <= 0 ? "out" : row.low ? "low" : "fine",
-    updated: Date.parse(row.updated_at),
-  };
-}
-
 function decorate(row, item, before) {
-  if (row.dataset.level !== item.level) row.dataset.level = item.level;
-  if (before?.cover === item.cover && before?.row.on_hand === item.row.on_hand) return;
-  // The gauge ends at three times the level at which to reorder; its mark stands at that level.
-  const level = row.querySelector(".level-fill");
-  level.style.setProperty("--fill", `${Math.round(100 * Math.min(1, Math.max(0, item.cover / 3)))}%`);
-  row.querySelector(".level").title = `Reorder below ${kg(item.row.reorder_below)} kg`;
-  row.querySelector(".code").title = item.place;
-  row.querySelector("[data-cell=ago]").title = atFull(item.row.updated_at);
+  decorateLevel(row, item, before);
+  if (item.slug && before?.slug !== item.slug) row.querySelector("a.name").href = main.dataset.materialUrl.replace("-", item.slug);
 }
 
 const table = new LiveTable(main.querySelector("table"), document.querySelector("[data-row]"), {
@@ -85,6 +48,8 @@ function take({ changes, snapshot }, subscription) {
     else table.remove(key);
   }
   if (!snapshot) meter.count(changes.length);
+  activity.take({ changes, snapshot });
+  dialog?.refresh();
   offer(form.elements.category, [...table.items.values()].map((item) => item.category).filter(Boolean));
   offerWarehouses(subscription);
 }
@@ -100,7 +65,7 @@ function offerWarehouses(subscription) {
   if (codes === warehousesOffered) return;
   warehousesOffered = codes;
   const segments = document.querySelector("[data-warehouses]");
-  const chosen = new FormData(form).get("warehouse") || filters.given.get("warehouse") || "";
+  const chosen = filters.chosen("warehouse");
   for (const label of [...segments.querySelectorAll("label")].slice(1)) label.remove();
   for (const { code, name, city } of warehouses) {
     const label = document.createElement("label");
@@ -170,7 +135,14 @@ const filters = bindFilters(form, table, ({ text = "", category = "", warehouse 
     (!low || item.level !== "fine") &&
     (!text || matches(`${item.name} ${item.sub} ${item.category} ${item.warehouse} ${item.place}`));
 });
-if (filters.given.has("category")) form.elements.category.dataset.wanted = filters.given.get("category");
+
+const activity = new Activity({
+  describe(row) {
+    const item = table.items.get(String(row.id)) ?? join(row, page.subscription.get("material", String(row.material_id)), page.subscription.get("warehouse", String(row.warehouse_id)));
+    return { name: item.name, slug: item.slug, code: item.warehouse };
+  },
+  shows: (key) => !table.items.has(key) || table.filter(table.items.get(key)),
+});
 
 const page = openLivePage(take, {
   stage: () => (table.items.size === 0 ? "empty" : table.shown === 0 ? "filtered" : "ready"),
@@ -183,8 +155,32 @@ table.onDrawn = () => {
   low.setAttribute("aria-pressed", String(form.elements.low.checked));
   setText(figure("low-action"), form.elements.low.checked ? "Show all" : "Show them");
   drawFigures();
+  activity.draw();
   page.setStage();
 };
+const dialog = bindDialog(page.client, table, page.subscription);
+page.client.subscribe("stock/movements", {
+  onChange(update) {
+    activity.takeMovements(update);
+    for (const { row } of update.changes) if (row && !update.snapshot) dialog?.saw(row);
+  },
+});
+const toggle = document.querySelector("[data-activity-toggle]");
+/** Whether the panel stands open is this browser's to remember. */
+function showActivity(open) {
+  document.querySelector("[data-beside]").dataset.beside = open ? "open" : "closed";
+  toggle.setAttribute("aria-expanded", String(open));
+  setText(document.querySelector("[data-activity-action]"), open ? "Hide them" : "What changed");
+  activity.open = open;
+  localStorage.setItem("activity", open ? "open" : "closed");
+}
+toggle.addEventListener("click", () => showActivity(!activity.open));
+document.querySelector("[data-activity-close]").addEventListener("click", () => {
+  showActivity(false);
+  toggle.focus();
+});
+showActivity(localStorage.getItem("activity") === "open");
+
 document.querySelector("[data-figure-low]").addEventListener("click", () => form.elements.low.click());
 const beat = () => {
   table.refresh("ago");

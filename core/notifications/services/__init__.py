@@ -1,0 +1,1 @@
+"""Changes to notifications: telling people, noting what they have read, and keeping the live topic small."""
