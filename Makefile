@@ -7,7 +7,7 @@ BIN := .venv/bin
 UV_VERSION := 0.13.8
 READY := .venv/.ready
 
-.PHONY: run test check bench urls psql browser
+.PHONY: run test check bench pictures urls psql browser
 
 ## Everything on one machine, with demo data and live trade: http://127.0.0.1:8000/
 run: $(READY)
@@ -18,17 +18,23 @@ test: browser
 	@failed=0; $(MAKE) --no-print-directory check || failed=1; \
 	  $(BIN)/python -m pytest $(ARGS) || failed=1; exit $$failed
 
-## Lint, format, types, floors, migrations, system checks.
+## Lint, format, types, floors, containers, migrations, system checks.
 check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
 	$(BIN)/python -m tests.support.checking
 
 ## What it measures, beside the naive way; OUT=file.json keeps the rows.
 bench: $(READY)
 	@OUT=$(OUT) $(BIN)/python -m bench $(ARGS)
+
+## Pictures of every page in its main states, to docs/pictures/.
+pictures: browser
+	@$(BIN)/python -m tests.browser.pictures $(ARGS)
 
 ## DATABASE_URL and REDIS_URL of what is running.
 urls: $(READY)
@@ -40,6 +46,7 @@ psql: $(READY)
 
 browser: $(READY)
 	@$(BIN)/python -m tests.support.chromium
+	@$(BIN)/python -m tests.support.nginx
 
 $(READY): uv.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "tideline: Python 3.11 or later is needed: install it, or name it with PYTHON=…" >&2; exit 1; }
