@@ -13,21 +13,23 @@ class FrameClient(asyncio.Protocol):
     It answers pings, checks nothing of the handshake but its status, and never compresses.
     """
 
-    def __init__(self, path: str, subprotocol: str | None) -> None:
+    def __init__(self, path: str, subprotocol: str | None, cookie: str | None = None) -> None:
         self.frames: list[tuple[float, bytes]] = []
         self.on_frame: Callable[[bytes], None] | None = None
         self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._path, self._subprotocol = path, subprotocol
+        self._path, self._subprotocol, self._cookie = path, subprotocol, cookie
         self._buffer = bytearray()
         self._transport: asyncio.Transport | None = None
 
     @classmethod
-    async def connect(cls, port: int, path: str, subprotocol: str | None = None) -> "FrameClient":
+    async def connect(
+        cls, port: int, path: str, subprotocol: str | None = None, cookie: str | None = None
+    ) -> "FrameClient":
         """Open a connection to 127.0.0.1 and return once the server has accepted the upgrade."""
         loop = asyncio.get_running_loop()
-        _, client = await loop.create_connection(lambda: cls(path, subprotocol), "127.0.0.1", port)
-        await asyncio.wait_for(client.opened, 10)
+        _, client = await loop.create_connection(lambda: cls(path, subprotocol, cookie), "127.0.0.1", port)
+        await asyncio.wait_for(client.opened, 30)
         return client
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -45,6 +47,8 @@ class FrameClient(asyncio.Protocol):
         ]
         if self._subprotocol:
             lines.append(f"Sec-WebSocket-Protocol: {self._subprotocol}")
+        if self._cookie:
+            lines.append(f"Cookie: {self._cookie}")
         transport.write(("\r\n".join(lines) + "\r\n\r\n").encode())
 
     def connection_lost(self, exc: Exception | None) -> None:
