@@ -10,11 +10,13 @@ import sys
 
 import django
 
+from tests.support.processes import PRODUCTION
+
 if "pytest" in sys.modules:
     os.environ |= {
         "DJANGO_SETTINGS_MODULE": "core.settings",
         "DATABASE_URL": "postgresql://nobody:none@127.0.0.1:1/none",
         "REDIS_URL": "redis://127.0.0.1:1/0",
-        "SECRET_KEY": "for-tests",
+        **PRODUCTION,
     }
     django.setup()

@@ -14,8 +14,8 @@ import redis as redis_client
 
 from core.demo.embedded import PostgresServer, ValkeyServer
 from core.demo.embedded.folders import free_port
-from tests.support.databases import Database, clone, make_template
-from tests.support.processes import Process, environment, manage
+from tests.support.databases import Clones, Database, make_template
+from tests.support.processes import PRODUCTION, Process, environment, manage
 
 FAST = {"fsync": "off", "full_page_writes": "off", "max_prepared_transactions": "20"}
 """Safe for processes that are killed: only a crash of the machine could lose something."""
@@ -79,10 +79,18 @@ def template(postgres: PostgresServer, django_db_blocker: Any) -> PostgresServer
     return postgres
 
 
+@pytest.fixture(scope="session")
+def clones(template: PostgresServer) -> Iterator[Clones]:
+    """Databases that are made while the test before runs."""
+    clones = Clones(template)
+    yield clones
+    clones.close()
+
+
 @pytest.fixture
-def database(template: PostgresServer, django_db_blocker: Any) -> Iterator[Database]:
+def database(clones: Clones, django_db_blocker: Any) -> Iterator[Database]:
     """A fresh database with the schema of all migrations, which Django uses in all threads."""
-    with django_db_blocker.unblock(), clone(template) as database:
+    with django_db_blocker.unblock(), clones.one() as database:
         yield database
 
 
@@ -130,8 +138,7 @@ def product(processes: StartProcess, database: Database, redis_url: str) -> Star
         surroundings = {
             "DATABASE_URL": database.url,
             "REDIS_URL": redis_url,
-            "SECRET_KEY": "for-tests",
-            "ALLOWED_HOSTS": "127.0.0.1,localhost",
+            **PRODUCTION,
         }
         return processes(arguments[0], manage(*arguments), **{**surroundings, **variables})
 
@@ -169,7 +176,7 @@ def server_process(product: StartProcess) -> Callable[..., RunningServer]:
     def start(port: int | None = None, **variables: str) -> RunningServer:
         port = port or free_port()
         process = product("serve", "--host", "127.0.0.1", "--port", str(port), **variables)
-        process.wait_for("Tideline on http")
+        process.wait_for("Tideline on http", 60.0)  # a busy machine takes its time to import
         return RunningServer(process, port)
 
     return start

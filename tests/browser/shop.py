@@ -1,6 +1,6 @@
 """The whole product for the browser tests: database, relay and server as real processes, with the demo's data."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +23,7 @@ class Shop:
     logs: Path
     port: int = field(default_factory=free_port)
     processes: list[Process] = field(default_factory=list)
+    server: Process = field(init=False)
 
     @property
     def url(self) -> str:
@@ -34,7 +35,6 @@ class Shop:
         env = environment(
             DATABASE_URL=self.database.url,
             REDIS_URL=self.redis_url,
-            SECRET_KEY="for-tests",
             DEMO="1",
             DEPLOYMENT=f"browser-{self.port}",
         )
@@ -45,9 +45,32 @@ class Shop:
 
     def start_server(self) -> Process:
         """Start a server, and return when it takes connections."""
-        server = self.command("serve", "--host", "127.0.0.1", "--port", str(self.port))
-        server.wait_for("Tideline on http")
-        return server
+        self.server = self.command("serve", "--host", "127.0.0.1", "--port", str(self.port))
+        self.server.wait_for("Tideline on http", 60)
+        return self.server
+
+    def make_key(self, name: str) -> str:
+        """Make an API key for pushing notifications, as an operator would; return its token."""
+        made = self.command("api_key", "create", name, "--scope", "notifications:write")
+        assert made.wait(60) == 0, made.output
+        return made.wait_for(r"^tl_\S+$").group()
+
+    def join(self, username: str, *, like: str, roles: Sequence[str] = ()) -> None:
+        """Add a person with the password of `like`, who works here or buys for the same customer as they do."""
+        self.sql(
+            """INSERT INTO accounts_user (username, password, is_staff, customer_id, is_active, is_superuser,
+                                          first_name, last_name, email, date_joined)
+               SELECT %s, password, is_staff, customer_id, true, false, '', '', '', now()
+               FROM accounts_user WHERE username = %s""",
+            username,
+            like,
+        )
+        self.sql(
+            """INSERT INTO accounts_user_groups (user_id, group_id)
+               SELECT u.id, g.id FROM accounts_user u, auth_group g WHERE u.username = %s AND g.name = ANY(%s)""",
+            username,
+            list(roles),
+        )
 
     def sql(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """Run one statement, as psql would; return its rows."""
@@ -77,6 +100,13 @@ async def sign_in(context: BrowserContext, shop: Shop, username: str) -> None:
     await page.get_by_role("button", name="Sign in").click()
     await page.wait_for_selector("main[data-topic]")
     await page.close()
+
+
+async def sign_out(page: Page) -> None:
+    """Sign out by the menu of who is signed in; return when the server has done so."""
+    await page.get_by_role("button", name="Account of").click()
+    async with page.expect_response(lambda answer: answer.url.endswith("/sign-out/")):
+        await page.get_by_role("button", name="Sign out").click()
 
 
 async def open_live(context: BrowserContext, shop: Shop, path: str) -> tuple[Page, list[str]]:

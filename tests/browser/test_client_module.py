@@ -14,6 +14,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 TESTS = Path(__file__).resolve().parents[1]
 FOLDERS = {
     "/static/realtime/": TESTS.parent / "realtime/static/realtime",
+    "/static/core/": TESTS.parent / "core/static/core",
     "/client/": TESTS / "browser/client",
     "/frames/": TESTS / "frames",
 }

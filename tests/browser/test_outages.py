@@ -29,10 +29,10 @@ async def test_a_server_that_is_killed_and_started_again(shop: Shop, context: Op
     shop.processes[-1].kill()
     await expect(page.locator("[data-connection-word]")).to_have_text("Reconnecting")
     await expect(page.locator("[data-connection-ago]")).to_contain_text("as of")
-    await expect(page.locator("[data-toast-title]")).to_have_text("Connection lost.")
+    await expect(page.locator("[data-outage-title]")).to_have_text("Connection lost.")
     shop.sql("UPDATE stock_stocklevel SET on_hand = 31415 WHERE id = %s", level)
     assert await cell.inner_text() == before
-    await expect(page.locator("[data-rows]")).to_have_css("opacity", "0.62")
+    await expect(page.locator("[data-rows]")).to_have_css("filter", "grayscale(1)")
     frames.clear()
 
     shop.start_server()
@@ -40,7 +40,7 @@ async def test_a_server_that_is_killed_and_started_again(shop: Shop, context: Op
     await expect(cell).to_have_text("31,415")
     assert any('"resumed"' in frame for frame in frames), "it came back by its cursor"
     assert not any('"snapshot"' in frame for frame in frames)
-    await expect(page.locator("[data-toast]")).to_be_hidden()
+    await expect(page.locator("[data-outage]")).to_be_hidden()
     shop.sql("UPDATE stock_stocklevel SET on_hand = 27182 WHERE id = %s", other)
     await expect(page.locator(f'tr[data-key="{other}"] [data-cell=on_hand]')).to_have_text("27,182")
     assert await page.get_by_role("searchbox").input_value() == "rebar"

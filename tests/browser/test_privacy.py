@@ -4,7 +4,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.browser.conftest import OpenContext
-from tests.browser.shop import Shop, open_live, sign_in
+from tests.browser.shop import Shop, open_live, sign_in, sign_out
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -91,7 +91,7 @@ async def test_signing_out_ends_the_other_tab(shop: Shop, context: OpenContext) 
     stock, frames = await open_live(staff, shop, "/stock/")
     tab = await staff.new_page()
     await tab.goto(f"{shop.url}/materials/")
-    await tab.get_by_role("button", name="Sign out").click()
+    await sign_out(tab)
     await expect(stock.get_by_role("heading", name="You have been signed out")).to_be_visible(timeout=WITHIN)
     await expect(stock.locator("[data-connection-word]")).to_have_text("Signed out")
     await expect(stock.locator("[data-rows] tr")).to_have_count(0)

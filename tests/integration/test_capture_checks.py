@@ -5,13 +5,15 @@ from typing import Any
 
 import pytest
 from django.core.checks import CheckMessage
+from django.core.management import call_command
 from django.db import connection, migrations
+from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.migrations.state import ProjectState
 from django.db.migrations.writer import OperationWriter
 
 from core.stock.models import Warehouse
-from realtime.adapters.capture import WatchTable
+from realtime.adapters.capture import WatchTable, install, locate
 from realtime.checks import check_captures, check_settings
 from realtime.conf import realtime_settings
 from realtime.declare import capture_of, registry
@@ -42,6 +44,8 @@ def test_the_migrated_database_is_as_declared(database: Database, django_db_bloc
     ("statement", "expected", "text"),
     [
         ("DROP TRIGGER realtime_update ON stock_warehouse", "realtime.E005", "lacks realtime_update"),
+        ("DROP TRIGGER realtime_rekey ON stock_warehouse", "realtime.E005", "lacks realtime_rekey"),
+        ("ALTER TABLE stock_warehouse DISABLE TRIGGER realtime_rekey", "realtime.E006", "realtime_rekey is disabled"),
         ("ALTER TABLE stock_warehouse DISABLE TRIGGER realtime_delete", "realtime.E006", "realtime_delete is disabled"),
         ("ALTER TABLE stock_warehouse ENABLE TRIGGER realtime_insert", "realtime.E006", "skipped by some sessions"),
         ("DROP FUNCTION realtime_capture_stock_warehouse CASCADE", "realtime.E005", "realtime_truncate"),
@@ -74,6 +78,42 @@ def test_a_partition_without_triggers_is_an_error(database: Database, monkeypatc
     assert [(error, "shelf_reading_next" in text) for error, text in found()] == [("realtime.E005", True)]
 
 
+def test_a_table_that_became_a_partition_is_an_error(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows can now move to another table, which its capture does not see: it is to be installed anew."""
+    with database.connect() as session:
+        shelf.build(session)
+        monkeypatch.setattr(registry, "streams", {"shelf": FakeStream})
+        session.execute("ALTER TABLE shelf_label ALTER id DROP IDENTITY")
+        session.execute("CREATE TABLE whole (LIKE shelf_label) PARTITION BY RANGE (id)")
+        session.execute("ALTER TABLE whole ATTACH PARTITION shelf_label FOR VALUES FROM (0) TO (100)")
+        assert [(error, "shelf_label" in text) for error, text in found()] == [("realtime.E007", True)]
+        with session.transaction(), session.cursor() as cursor:
+            installation = locate(cursor, shelf.STREAM, shelf.LABEL)
+            assert installation is not None
+            install(cursor, installation)
+        assert found() == []
+        triggers = session.execute("SELECT tgname FROM pg_trigger WHERE tgrelid = 'shelf_label'::regclass").fetchall()
+        assert ("realtime_rekey",) not in triggers
+
+
+def test_a_capture_of_an_earlier_release_is_renewed(database: Database) -> None:
+    """`migrate` brings it to the present form, and records a reset; one that is as it should be is left alone."""
+    database.execute("INSERT INTO stock_warehouse (id, code) VALUES (1, 'A')")
+    ((source,),) = database.execute("SELECT pg_get_functiondef('realtime_capture_stock_warehouse'::regproc)")
+    database.execute(source.replace("BEGIN", "BEGIN -- as it was", 1))
+    database.execute("DROP TRIGGER realtime_rekey ON stock_warehouse")
+    assert {error for error, _ in found()} == {"realtime.E005", "realtime.E007"}
+    MigrationRecorder(connection).record_unapplied("realtime", "0002_changed_keys")
+
+    call_command("migrate", verbosity=0, interactive=False)
+
+    assert found() == []
+    assert database.execute("SELECT kind, reset FROM realtime_inbox ORDER BY id") == [
+        ("warehouse", False),
+        ("warehouse", True),
+    ]
+
+
 class FakeStream:
     """The shelf as a declared stream; it has no Django models."""
 
@@ -83,7 +123,8 @@ class FakeStream:
 
 def test_with_migrations_not_applied_nothing_is_compared(database: Database) -> None:
     """`migrate` runs the checks before it has installed anything: then there is a warning only."""
-    MigrationRecorder(connection).record_unapplied("stock", "0002_watch")
+    for app, newest in MigrationLoader(connection).graph.leaf_nodes("stock"):
+        MigrationRecorder(connection).record_unapplied(app, newest)
     assert [error for error, _ in found()] == ["realtime.W004"]
 
 
@@ -105,21 +146,35 @@ def test_other_columns_replace_the_capture_and_record_a_reset(database: Database
     operation = WatchTable("inventory", "warehouse", columns=["id", "code"], was=COLUMNS)
     insert = "INSERT INTO stock_warehouse (id, code) VALUES (%s, %s)"
 
-    operate(operation)
     database.execute(insert, 1, "A")
-    operate(operation, backwards=True)
+    operate(operation)
     database.execute(insert, 2, "B")
-    assert list(captured(database)) == [(True, None), (False, '[1, "A"]'), (True, None), (False, '[2, "B", "", ""]')]
+    operate(operation, backwards=True)
+    database.execute(insert, 3, "C")
+    assert list(captured(database)) == [
+        (False, '[1, "A", "", ""]'),
+        (True, None),
+        (False, '[2, "B"]'),
+        (True, None),
+        (False, '[3, "C", "", ""]'),
+    ]
     assert found() == []
 
     operate(WatchTable("inventory", "warehouse", columns=COLUMNS), backwards=True)
-    database.execute(insert, 3, "C")
-    assert len(list(captured(database))) == 4
+    database.execute(insert, 4, "D")
+    assert len(list(captured(database))) == 5
 
 
 def test_a_table_that_nobody_can_have_seen_needs_no_reset(database: Database) -> None:
-    """A fresh table begins without one, so that a new project's log is empty."""
+    """A new project's log is empty, however often its migrations change what is watched; nothing is ever left out."""
     assert database.execute("SELECT count(*) FROM realtime_inbox") == [(0,)]
+    operation = WatchTable("inventory", "warehouse", columns=["id", "code"], was=COLUMNS)
+    operate(operation)
+    assert list(captured(database)) == []
+    database.execute("INSERT INTO stock_warehouse (id, code) VALUES (1, 'A')")
+    database.execute("DELETE FROM stock_warehouse")
+    operate(operation, backwards=True)
+    assert list(captured(database)) == [(False, '[1, "A"]'), (False, None), (True, None)]
 
 
 def test_the_operation_is_written_as_it_was_made() -> None:

@@ -130,8 +130,8 @@ def test_transfers_in_both_directions_do_not_block_each_other_for_ever(
     there = a_level(100, material=here.material)
     with held(database, there):
         moves = [
-            crowd(transfer, here.material, here.warehouse, there.warehouse, Decimal(30)),
-            crowd(transfer, here.material, there.warehouse, here.warehouse, Decimal(10)),
+            crowd(transfer, here.material, here.warehouse, there.warehouse, Decimal(30), actor="test"),
+            crowd(transfer, here.material, there.warehouse, here.warehouse, Decimal(10), actor="test"),
         ]
         waiting(2)
     assert [outcome(move) for move in moves] == ["done", "done"]
@@ -144,12 +144,12 @@ def test_receipts_at_once_are_all_counted(
     """No receipt overwrites another; the first ones of a material make one level."""
     level = a_level(10)
     with held(database, level):
-        receipts = [crowd(receive, level.material, level.warehouse, Decimal(1)) for _ in range(5)]
+        receipts = [crowd(receive, level.material, level.warehouse, Decimal(1), actor="test") for _ in range(5)]
         waiting(5)
     assert [outcome(receipt) for receipt in receipts] == ["done"] * 5
     assert levels_of(level) == (15, 0)
     elsewhere = a_warehouse()
-    firsts = [crowd(receive, level.material, elsewhere, Decimal(2)) for _ in range(5)]
+    firsts = [crowd(receive, level.material, elsewhere, Decimal(2), actor="test") for _ in range(5)]
     assert [outcome(first) for first in firsts] == ["done"] * 5
     assert StockLevel.objects.get(warehouse=elsewhere).on_hand == 10
 

@@ -1,7 +1,7 @@
 """Orders: placing them, each step, and whose they are."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -210,3 +210,26 @@ def test_finished_orders_are_archived_after_their_time(database: Database) -> No
     assert archive_finished(before=timezone.now() - timedelta(days=8)) == 1
     archived = dict(Order.objects.values_list("pk", "archived"))
     assert archived == {old.pk: True, late.pk: False, open_one.pk: False}
+
+
+def since(order: Order) -> datetime:
+    order.refresh_from_db()
+    return order.status_since
+
+
+def test_an_order_knows_since_when_it_has_its_status(database: Database) -> None:
+    """Whoever changes the status, service or plain SQL, begins its time anew; any other change leaves it."""
+    order = an_order()
+    placed = since(order)
+    database.execute("UPDATE orders_order SET total = total + 1, status = status, updated_at = now()")
+    assert since(order) == placed
+    pay(order, actor="test")
+    paid = since(order)
+    assert paid > placed
+    database.execute("UPDATE orders_order SET status = 'shipped'")
+    assert since(order) > paid
+    with database.connect(autocommit=False) as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute("UPDATE orders_order SET status = 'delivered', status_since = '2020-01-01'")
+        connection.commit()
+    assert since(order) > paid

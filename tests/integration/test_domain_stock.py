@@ -23,7 +23,7 @@ def test_what_arrives_is_added() -> None:
     """A receipt raises what is on hand, leaves what is reserved, and dates the level."""
     level = a_level(100, reserved=Decimal(30))
     before = level.updated_at
-    receive(level.material, level.warehouse, Decimal("12.5"))
+    receive(level.material, level.warehouse, Decimal("12.5"), actor="test")
     assert levels_of(level) == (Decimal("112.5"), Decimal(30))
     assert level.updated_at > before
 
@@ -31,7 +31,7 @@ def test_what_arrives_is_added() -> None:
 def test_the_first_receipt_makes_the_level() -> None:
     """Material that a warehouse has never had gets a level with its receipt."""
     material, warehouse = a_material(), a_warehouse()
-    receive(material, warehouse, Decimal(5))
+    receive(material, warehouse, Decimal(5), actor="test")
     assert StockLevel.objects.get(material=material, warehouse=warehouse).on_hand == 5
 
 
@@ -40,16 +40,16 @@ def test_impossible_quantities_are_refused(quantity: str) -> None:
     """Nothing, less than nothing, more exact than a gram, or absurdly much can't arrive."""
     level = a_level(100)
     with pytest.raises(BadQuantity):
-        receive(level.material, level.warehouse, Decimal(quantity))
+        receive(level.material, level.warehouse, Decimal(quantity), actor="test")
     assert levels_of(level) == (100, 0)
 
 
 def test_a_count_sets_what_is_on_hand() -> None:
     """What was counted is on hand from then on; nothing at all can be counted too."""
     level = a_level(100)
-    adjust(level.material, level.warehouse, Decimal("99.250"))
+    adjust(level.material, level.warehouse, Decimal("99.250"), actor="test")
     assert levels_of(level) == (Decimal("99.250"), 0)
-    adjust(level.material, level.warehouse, Decimal(0))
+    adjust(level.material, level.warehouse, Decimal(0), actor="test")
     assert levels_of(level) == (0, 0)
 
 
@@ -57,15 +57,15 @@ def test_a_count_below_what_is_reserved_is_refused() -> None:
     """Orders have a right to what they reserved: they must be cancelled first."""
     level = a_level(100, reserved=Decimal(40))
     with pytest.raises(NotEnoughStock, match=r"39\.000 kg were counted, but 40\.000 kg are reserved"):
-        adjust(level.material, level.warehouse, Decimal(39))
-    adjust(level.material, level.warehouse, Decimal(40))
+        adjust(level.material, level.warehouse, Decimal(39), actor="test")
+    adjust(level.material, level.warehouse, Decimal(40), actor="test")
     assert levels_of(level) == (40, 40)
 
 
 def test_a_transfer_moves_what_is_available() -> None:
     """The sum stays, the other warehouse gets a level when it had none."""
     level, other = a_level(100, reserved=Decimal(20)), a_warehouse()
-    transfer(level.material, level.warehouse, other, Decimal(80))
+    transfer(level.material, level.warehouse, other, Decimal(80), actor="test")
     assert levels_of(level) == (20, 20)
     assert StockLevel.objects.get(material=level.material, warehouse=other).on_hand == 80
 
@@ -74,7 +74,7 @@ def test_a_transfer_of_what_is_reserved_is_refused_and_changes_nothing() -> None
     """Not even the other warehouse's empty level is left behind."""
     level, other = a_level(100, reserved=Decimal(20)), a_warehouse()
     with pytest.raises(NotEnoughStock, match=r"80\.001 kg are wanted, 80\.000 kg are available"):
-        transfer(level.material, level.warehouse, other, Decimal("80.001"))
+        transfer(level.material, level.warehouse, other, Decimal("80.001"), actor="test")
     assert levels_of(level) == (100, 20)
     assert not StockLevel.objects.filter(warehouse=other).exists()
 
@@ -83,9 +83,9 @@ def test_a_transfer_needs_two_warehouses_and_stock() -> None:
     """To where it lies already, or from where there is none: refused."""
     level = a_level(100)
     with pytest.raises(SameWarehouse):
-        transfer(level.material, level.warehouse, level.warehouse, Decimal(1))
+        transfer(level.material, level.warehouse, level.warehouse, Decimal(1), actor="test")
     with pytest.raises(NotEnoughStock, match=r"0\.000 kg are available"):
-        transfer(level.material, a_warehouse(), level.warehouse, Decimal(1))
+        transfer(level.material, a_warehouse(), level.warehouse, Decimal(1), actor="test")
 
 
 def test_the_fullest_warehouse_is_chosen() -> None:
@@ -121,7 +121,7 @@ def test_release_gives_back_and_take_takes_away() -> None:
     level = a_level(100, reserved=Decimal(50))
     release([(place_of(level), Decimal(20)), (place_of(level), Decimal(10))])
     assert levels_of(level) == (100, 20)
-    take([(place_of(level), Decimal(20))])
+    take([(place_of(level), Decimal(20))], actor="test")
     assert levels_of(level) == (80, 0)
 
 
@@ -130,7 +130,7 @@ def test_stock_that_plain_sql_lost_can_be_released_but_not_taken(database: Datab
     level = a_level(100, reserved=Decimal(50))
     database.execute("UPDATE stock_stocklevel SET reserved = 10, on_hand = 30")
     with pytest.raises(NotEnoughStock, match=r"50 kg are wanted, 30\.000 kg are available"):
-        take([(place_of(level), Decimal(50))])
+        take([(place_of(level), Decimal(50))], actor="test")
     release([(place_of(level), Decimal(50))])
     assert levels_of(level) == (30, 0)
 

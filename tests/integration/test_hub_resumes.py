@@ -20,11 +20,7 @@ CROWD = 200
 def shelved(database: Database, redis_url: str) -> Database:
     """The shelf's tables with two categories, and some items of the first."""
     with database.connect() as connection:
-        shelf.build(connection)
-        connection.execute("INSERT INTO shelf_category (id, name) VALUES (1, 'bolts'), (2, 'nuts')")
-        connection.execute(
-            "INSERT INTO shelf_item (id, name, main_id) SELECT n, '0', 1 FROM generate_series(1, %s) n", [ITEMS]
-        )
+        shelf.stock_up(connection, ITEMS)
     return database
 
 

@@ -14,7 +14,7 @@ from core.demo.embedded import PostgresServer, ValkeyServer
 from core.demo.embedded.folders import free_port
 from tests.conftest import RunningServer, Servers, StartProcess
 from tests.support.databases import Database, clone, make_template
-from tests.support.processes import Process, manage
+from tests.support.processes import PRODUCTION, Process, manage
 from tests.support.waiting import eventually
 
 SUBPROTOCOL: Any = "realtime.v1"
@@ -67,8 +67,7 @@ def deployment(servers: Servers, processes: StartProcess, django_db_blocker: Any
         make_template(postgres)
         with clone(postgres) as database:
             port = free_port()
-            named = {"DATABASE_URL": database.url, "REDIS_URL": valkey.url(), "SECRET_KEY": "for-tests"}
-            named["ALLOWED_HOSTS"] = "127.0.0.1"
+            named = {**PRODUCTION, "DATABASE_URL": database.url, "REDIS_URL": valkey.url()}
             relay = processes("relay", manage("relay"), **named)
             server = processes("serve", manage("serve", "--host", "127.0.0.1", "--port", str(port)), **named)
             server.wait_for("Tideline on http")

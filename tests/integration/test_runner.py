@@ -17,7 +17,7 @@ import pytest
 from core.demo.embedded import RunState, children
 from core.demo.embedded.folders import free_port
 from tests.conftest import Servers, StartProcess
-from tests.support.processes import CHECKOUT, Process, environment
+from tests.support.processes import CHECKOUT, PRODUCTION, Process, environment
 from tests.support.waiting import eventually
 
 READY = "open http://127.0.0.1"
@@ -241,7 +241,7 @@ def given(servers: Servers) -> Callable[[str], dict[str, str]]:
     def make(name: str) -> dict[str, str]:
         with psycopg.connect(postgres.url(), autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name}")
-        return {"DATABASE_URL": postgres.url(name), "REDIS_URL": valkey.url(), "SECRET_KEY": "of-their-own"}
+        return {"DATABASE_URL": postgres.url(name), "REDIS_URL": valkey.url(), "SECRET_KEY": PRODUCTION["SECRET_KEY"]}
 
     return make
 

@@ -2,15 +2,20 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.contrib.auth import authenticate
 from django.core.management import CommandError, call_command
+from django.http import HttpRequest
+from django.utils import timezone
 
+from core.accounts.keys import find_key
 from core.accounts.models import User
-from core.demo.people import PASSWORD
+from core.demo.people import API_TOKEN, PASSWORD
+from core.notifications.services.reading import page_of
 from tests.support.databases import Database
 from tests.support.processes import Process
 
@@ -78,7 +83,7 @@ def test_the_next_order_gets_the_next_number(seeded: Database) -> None:
 def test_everyone_can_sign_in(seeded: Database) -> None:
     """The published password is everyone's; staff are staff, the others buy for their customer."""
     for username in ("staff", "admin", "customer1", "customer12", "customer1b"):
-        user = authenticate(username=username, password=PASSWORD)
+        user = authenticate(HttpRequest(), username=username, password=PASSWORD)
         assert isinstance(user, User), username
         assert user.is_staff == (username in ("staff", "admin"))
         assert (user.customer is None) == user.is_staff
@@ -123,6 +128,7 @@ def test_the_whole_load_is_one_transaction(demo: None, database: Database, monke
         "INSERT INTO accounts_customer (name) VALUES ('A real one')",
         "INSERT INTO catalogue_material (slug, price_per_kg, density_kg_per_m3) VALUES ('tin', 30, 7290)",
         "INSERT INTO stock_warehouse (code) VALUES ('HAM')",
+        "INSERT INTO notifications_notification (audience, title) VALUES ('everyone', 'A real one')",
     ],
 )
 def test_a_database_that_could_be_real_is_refused(demo: None, database: Database, found: str) -> None:
@@ -174,3 +180,38 @@ def test_another_seed_is_another_past(seeded: Database) -> None:
     """The mark remembers which one it was."""
     assert one(seeded, "SELECT seed FROM demo_demomark") == 2026
     assert one(seeded, "SELECT sum(total) FROM orders_order") > Decimal(100_000)
+
+
+def test_everyone_has_been_told_something(seeded: Database) -> None:
+    """Every bell has a few notifications, some of them read; what is unread is of the last day."""
+    people = list(User.objects.filter(is_active=True).order_by("pk"))
+    assert len(people) == 16
+    for user in people:
+        told = page_of(user, before=None, limit=100).told
+        assert 3 <= len(told) <= 40, user
+        assert {True, False} == {each.read for each in told}, user
+        unread = [each.notification for each in told if not each.read]
+        assert all(timezone.now() - each.created_at < timedelta(days=1, minutes=5) for each in unread), user
+        times = [each.notification.created_at for each in told]
+        assert times == sorted(times, reverse=True)
+    assert one(seeded, "SELECT count(*) FROM notifications_notification WHERE created_at > now()") == 0
+    assert one(seeded, "SELECT count(*) FROM notifications_notificationread WHERE read_at > now()") == 0
+    links = seeded.execute("SELECT split_part(link, '/', 3) FROM notifications_notification WHERE link ~ '^/ord'")
+    assert {number for (number,) in links} <= {
+        number for (number,) in seeded.execute("SELECT number FROM orders_order")
+    }
+
+
+def test_staff_are_in_the_roles_that_are_told_things(seeded: Database) -> None:
+    """So that the bell of the demo's `staff` rings for stock, and they may move orders on."""
+    user = User.objects.get(username="staff")
+    assert sorted(group.name for group in user.groups.all()) == ["sales", "warehouse"]
+    assert user.has_perm("stock.change_stocklevel")
+    assert user.has_perm("orders.change_order")
+
+
+def test_the_published_key_opens_the_demo(seeded: Database) -> None:
+    """It may push notifications, and nothing else."""
+    key = find_key(API_TOKEN)
+    assert key is not None
+    assert key.scopes == ["notifications:write"]

@@ -15,6 +15,7 @@ from websockets.exceptions import ConnectionClosed
 from core.demo.embedded.folders import free_port
 from tests.conftest import RunningServer, StartProcess
 from tests.support.databases import Database
+from tests.support.processes import PRODUCTION
 
 StartServer = Callable[..., RunningServer]
 QUICK = {"DJANGO_SETTINGS_MODULE": "tests.support.quick_settings"}
@@ -78,7 +79,7 @@ async def test_plain_daphne_serves_sessions_too(processes: StartProcess, databas
     """Without the extension a session works over ASGI's `send`."""
     port = free_port()
     argv = [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(port), "asgi:application"]
-    daphne = processes("daphne", argv, DATABASE_URL=database.url, REDIS_URL=redis_url, SECRET_KEY="for-tests")
+    daphne = processes("daphne", argv, DATABASE_URL=database.url, REDIS_URL=redis_url, **PRODUCTION)
     daphne.wait_for("Listening on TCP address")
     client = await opened(f"ws://127.0.0.1:{port}/ws/")
     assert (await subscribed(client, "materials"))["type"] == "snapshot"

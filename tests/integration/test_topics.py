@@ -137,7 +137,8 @@ SHOWN = {
     "material": "id slug name category form grade price_per_kg currency density_kg_per_m3 archived",
     "warehouse": "id code name city",
     "stocklevel": "id material_id warehouse_id on_hand reserved available reorder_below low updated_at",
-    "order": "id number status customer_id customer_name total currency placed_at updated_at promised_at archived",
+    "order": "id number status customer_id customer_name total currency placed_at updated_at promised_at archived"
+    " status_since",
     "orderline": "id order_id position material_name material_slug quantity_kg unit_price total",
     "orderevent": "id order_id kind message actor at",
 }

@@ -13,9 +13,12 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import OperationalError
 
-from core.demo.trading import selling
+from core.accounts.models import ApiKey, User
+from core.demo.trading import housekeeping, selling
 from core.demo.trading.trader import WEIGHTS, Trader
 from core.errors import ShopError
+from core.notifications.models import IdempotencyKey, Notification
+from core.notifications.services.reading import mark_all_read
 from tests.support.databases import TEMPLATE, Database, django_uses, make_template
 from tests.support.processes import Process, manage
 from tests.support.waiting import eventually
@@ -38,8 +41,10 @@ def trader(**fields: Any) -> Trader:
     return Trader(**{"rate": 1e6, "stop": Event(), "random": Random(5), **fields})
 
 
-def test_each_action_changes_something(market: Database) -> None:
+def test_each_action_changes_something(market: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """There is something to do for each of them in fresh demo data, and what they do is captured."""
+    # How many orders are finished depends on the weekday: after a weekend they are fewer than the lists may show.
+    monkeypatch.setattr(selling, "FINISHED_ORDERS", 20)
     random = Random(1)
     for action in WEIGHTS:
         before = inbox(market)
@@ -120,6 +125,31 @@ def test_old_archived_orders_are_deleted(market: Database, monkeypatch: pytest.M
         selling.archive_old(Random(1))
     assert market.execute("SELECT count(*) FROM orders_order WHERE archived") == [(20,)]
     assert market.execute("SELECT min(id) FROM orders_order WHERE archived") > [(1,)]
+
+
+def test_live_notifications_stay_few(market: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trade tells people much: each audience keeps its newest, old archived ones are deleted."""
+    monkeypatch.setattr(housekeeping, "ARCHIVED_NOTIFICATIONS", 20)
+    market.execute(
+        "INSERT INTO notifications_notification (audience, title)"
+        " SELECT 'everyone', 'news ' || n FROM generate_series(1, 100) n"
+    )
+    user = User.objects.get(username="staff")
+    mark_all_read(user, up_to=10**9)
+    oldest = Notification.objects.get(title="news 1")
+    key = ApiKey.objects.get()
+    IdempotencyKey.objects.create(api_key=key, key="k", fingerprint="", notification=oldest)
+    for _ in range(3):
+        selling.archive_old(Random(1))
+    live = market.execute(
+        "SELECT count(*) FROM notifications_notification WHERE NOT archived"
+        " GROUP BY audience, user_id, customer_id, role ORDER BY 1 DESC"
+    )
+    assert live[0] == (housekeeping.LIVE_NOTIFICATIONS,)
+    assert sum(count for (count,) in live) < 200
+    assert Notification.objects.filter(archived=True).count() == 20
+    assert Notification.objects.filter(title="news 100", archived=False).exists()
+    assert not IdempotencyKey.objects.exists()
 
 
 def test_a_database_without_the_mark_is_refused(market: Database, monkeypatch: pytest.MonkeyPatch) -> None:

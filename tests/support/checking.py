@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from core.demo.embedded import EmbeddedError, PostgresServer
-from tests.support.processes import CHECKOUT, environment, manage
+from tests.support.processes import CHECKOUT, PRODUCTION, environment, manage
 
 COMMANDS = (
     ("migrate", "--no-input", "--verbosity", "0"),
@@ -24,7 +24,7 @@ def main() -> int:
         server = PostgresServer(Path(folder) / "postgres", settings={"fsync": "off"})
         try:
             server.start()
-            env = environment(DATABASE_URL=server.url(), REDIS_URL="redis://127.0.0.1:1", SECRET_KEY="for-checks")
+            env = environment(DATABASE_URL=server.url(), REDIS_URL="redis://127.0.0.1:1", **PRODUCTION)
             for command in COMMANDS:
                 print("manage.py", *command, flush=True)
                 if subprocess.run(manage(*command), cwd=CHECKOUT, env=env, check=False).returncode:

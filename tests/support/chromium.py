@@ -8,6 +8,8 @@ import shutil
 import subprocess
 import sys
 
+from tests.support.debian import can_install, install
+
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ADVICE = "the browser tests need Chromium: install the package chromium, or name another with TIDELINE_CHROMIUM"
 
@@ -19,22 +21,11 @@ def chromium_path() -> str | None:
     return next((found for name in NAMES if (found := shutil.which(name))), None)
 
 
-def install() -> None:
-    """Install Debian's Chromium; CalledProcessError when that fails."""
-    print("tideline: installing chromium with apt-get (a minute or two) …", flush=True)
-    command = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium"]
-    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": env}
-    if subprocess.run(command, check=False, **quiet).returncode:  # type: ignore[call-overload]
-        subprocess.run(["apt-get", "update", "-qq"], check=True, **quiet)  # type: ignore[call-overload]
-        subprocess.run(command, check=True, **quiet)  # type: ignore[call-overload]
-
-
 def main() -> int:
     """Make sure that there is a Chromium; return 1 after one clear line when there can't be."""
-    if not chromium_path() and os.geteuid() == 0 and shutil.which("apt-get"):
+    if not chromium_path() and can_install():
         try:
-            install()
+            install("chromium")
         except subprocess.CalledProcessError as error:
             print(f"tideline: `{' '.join(error.cmd[:2])}` failed", file=sys.stderr)
     if not chromium_path():

@@ -1,6 +1,7 @@
 """Databases for tests: each a clone of one migrated template, thrown away afterwards."""
 
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -68,13 +69,53 @@ def make_template(server: PostgresServer) -> None:
 @contextmanager
 def clone(server: PostgresServer) -> Iterator[Database]:
     """Yield a fresh clone of the template that Django uses too, and drop it afterwards."""
-    database = Database(server, f"test_{next(numbers)}")
-    administrate(server, "CREATE DATABASE {name} TEMPLATE {template}", name=database.name, template=TEMPLATE)
+    database = make_clone(server)
     try:
         with django_uses(database):
             yield database
     finally:
-        administrate(server, "DROP DATABASE IF EXISTS {name} WITH (FORCE)", name=database.name)
+        drop(database)
+
+
+def make_clone(server: PostgresServer) -> Database:
+    """Create a clone of the template."""
+    database = Database(server, f"test_{next(numbers)}")
+    administrate(server, "CREATE DATABASE {name} TEMPLATE {template}", name=database.name, template=TEMPLATE)
+    return database
+
+
+def drop(database: Database) -> None:
+    """Drop a database, whoever is connected."""
+    administrate(database.server, "DROP DATABASE IF EXISTS {name} WITH (FORCE)", name=database.name)
+
+
+class Clones:
+    """Clones of one server's template, for one test after another.
+
+    While a test runs, a thread drops the database of the one before and makes that of the next.
+    """
+
+    def __init__(self, server: PostgresServer) -> None:
+        self._server = server
+        self._thread = ThreadPoolExecutor(1, "clones")
+        self._next = self._thread.submit(make_clone, server)
+        self._dropped: list[Future[None]] = []
+
+    @contextmanager
+    def one(self) -> Iterator[Database]:
+        """Yield a fresh clone that Django uses too."""
+        database, self._next = self._next.result(), self._thread.submit(make_clone, self._server)
+        try:
+            with django_uses(database):
+                yield database
+        finally:
+            self._dropped.append(self._thread.submit(drop, database))
+
+    def close(self) -> None:
+        """Wait until all are dropped; raise what went wrong."""
+        self._thread.shutdown()
+        for each in self._dropped:
+            each.result()
 
 
 @contextmanager

@@ -13,6 +13,13 @@ from core.demo.embedded.children import LIBC, PR_SET_PDEATHSIG, alive, descendan
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
+PRODUCTION = {
+    "SECRET_KEY": "for-tests-alone:qZ7wY2nK9xB4tV6mC1pL8sD3fG5hJ0rT+a",
+    "ALLOWED_HOSTS": "127.0.0.1,localhost",
+    "ALLOW_HTTP": "1",
+}
+"""What an installation on a database of one's own needs beside its servers."""
+
 
 class Process:
     """A running command of this checkout; its output goes to `log`."""
@@ -97,8 +104,11 @@ def _die_with_the_tests() -> None:
 
 
 def environment(**changes: str) -> dict[str, str]:
-    """Return the environment for a process of the product: this one's, without what would choose servers."""
-    ours = ("DATABASE_URL", "REDIS_URL", "DEMO", "TIDELINE_", "DJANGO_SETTINGS_MODULE", "PORT", "MAKE", "MFLAGS", "PG")
+    """Return the environment for a process of the product: this one's, without what would choose servers or rules."""
+    ours = (
+        *("DATABASE_URL", "REDIS_URL", "DEMO", "DEBUG", "SECRET_KEY", "ALLOW", "ORIGINS", "BEHIND_PROXY", "TIDELINE_"),
+        *("DJANGO_SETTINGS_MODULE", "PORT", "MAKE", "MFLAGS", "PG"),
+    )
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return {**inherited, "PYTHONUNBUFFERED": "1", **changes}
 

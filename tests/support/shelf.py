@@ -76,6 +76,15 @@ def build(connection: Connection[Any]) -> None:
             install(cursor, installation)
 
 
+def stock_up(connection: Connection[Any], items: int) -> None:
+    """Build the shelf with two categories, bolts and nuts, and some items of the first."""
+    build(connection)
+    connection.execute("INSERT INTO shelf_category (id, name) VALUES (1, 'bolts'), (2, 'nuts')")
+    connection.execute(
+        "INSERT INTO shelf_item (id, name, main_id) SELECT n, '0', 1 FROM generate_series(1, %s) n", [items]
+    )
+
+
 class NoWire:
     """A bus that nobody listens to."""
 

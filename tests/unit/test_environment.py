@@ -49,15 +49,22 @@ def test_a_given_database_is_production(home: Path) -> None:
     wanted = {"HOST": "db.example.com", "PORT": 5433, "NAME": "shop", "USER": "u", "PASSWORD": "p"}
     assert {name: found.database[name] for name in wanted} == wanted
     assert (found.embedded, found.log_format, found.allowed_hosts) == (False, "json", [])
+    assert found.production
+    assert not read(home, **REAL, DEMO="1").production
+    assert not read(home).production
 
 
-@pytest.mark.parametrize("excuse", ["DEMO", "DEBUG"])
-def test_a_real_database_needs_a_secret_key(home: Path, excuse: str) -> None:
-    """Only a demo or a developer gets the published one."""
+def test_production_has_no_secret_of_its_own(home: Path) -> None:
+    """Only a demo gets the published one; `core.production` then refuses to start."""
     given = {**REAL, "SECRET_KEY": ""}
-    with pytest.raises(ImproperlyConfigured, match="SECRET_KEY is not set"):
-        read(home, **given)
-    assert read(home, **given, **{excuse: "1"}).secret_key == DEVELOPMENT_KEY
+    assert read(home, **given).secret_key == ""
+    assert read(home, **given, DEMO="1").secret_key == DEVELOPMENT_KEY
+    assert read(home, **given, DEBUG="1").secret_key == ""
+
+
+def test_a_secret_may_begin_with_a_dollar(home: Path) -> None:
+    """It is nobody's name."""
+    assert read(home, **{**REAL, "SECRET_KEY": "$HOME is where"}).secret_key == "$HOME is where"
 
 
 def test_secrets_do_not_show(home: Path) -> None:
@@ -82,7 +89,15 @@ def test_origins_decide_hosts_and_cookies(home: Path, given: str, origins: list[
     assert found.https == (given == "https://a.test")
 
 
-@pytest.mark.parametrize("given", ["shop.example.com", "ftp://a", "https://a/path", "https://"])
+def test_more_hosts_are_answered_beside_those_of_the_origins(home: Path) -> None:
+    """Inside a deployment a server has other names."""
+    found = read(home, **REAL, ORIGINS="https://a.test", ALLOWED_HOSTS="server-1, 10.0.0.7")
+    assert found.allowed_hosts == ["a.test", "server-1", "10.0.0.7"]
+
+
+@pytest.mark.parametrize(
+    "given", ["https://*.example.com", "shop.example.com", "ftp://a", "https://a/path", "https://"]
+)
 def test_an_impossible_origin_is_named(home: Path, given: str) -> None:
     """The message shows the value and how it should look."""
     with pytest.raises(ImproperlyConfigured, match="is not like https://shop"):

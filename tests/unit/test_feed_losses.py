@@ -331,3 +331,15 @@ def test_nobody_is_there() -> None:
     bench.snapshot({})
     assert recorder.calls == [("opened", 100_000, {})]
     assert batch(change(100_001, "a", ONE)).after == bench.feed.line.position
+
+
+def test_a_view_that_could_not_keep_up_and_has_nobody_left_is_not_read_again() -> None:
+    """Who waited is told to try again; for a view that nobody has, nothing more is asked of the log."""
+    bench = Bench(resume_max_changes=2)
+    waiting = bench.subscribe()
+    bench.question(ReadSnapshot)
+    bench.receive(*(change(position, "a", TWO, ONE) for position in (11, 12, 13)))
+    assert waiting.calls == [("failed", "unavailable")]
+    bench.take(bench.feed.tick(100.0))
+    bench.take(bench.feed.tick(200.0))
+    assert "ReadSnapshot" not in bench.kinds()

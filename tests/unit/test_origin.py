@@ -22,7 +22,6 @@ def site(settings: Any) -> None:
     """A site with one origin of its own beside the host that was asked."""
     settings.ALLOWED_HOSTS = ["shop.example", "[::1]"]
     settings.ORIGINS = ["https://www.shop.example"]
-    settings.SECURE_PROXY_SSL_HEADER = None
 
 
 @pytest.mark.parametrize(
@@ -62,13 +61,10 @@ def test_an_address_may_be_the_host() -> None:
     assert permitted(scope("http://[::1]:8000", host="[::1]:8000"))
 
 
-def test_behind_a_proxy_the_scheme_is_what_it_says(settings: Any) -> None:
-    """Only where Django is told to believe it."""
-    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-    given = scope("https://shop.example", host="shop.example")
-    assert not permitted(given)
-    given["headers"].append((b"x-forwarded-proto", b"https"))
-    assert permitted(given)
+def test_the_host_asked_has_the_scheme_of_the_connection() -> None:
+    """A page of https connects with wss."""
+    assert permitted(scope("https://shop.example", host="shop.example", scheme="wss"))
+    assert not permitted(scope("https://shop.example", host="shop.example"))
 
 
 def test_two_origins_are_none_of_ours() -> None:
