@@ -16,7 +16,7 @@ from realtime.drivers.transport import SendTransport
 from realtime.errors import BadParameter, LogUnavailable, Unavailable
 from realtime.pure.changes import Row, RowKey
 from realtime.pure.frames import SUBPROTOCOL
-from realtime.server.extension import EXTENSION, Transport
+from realtime.server.extension import EXTENSION, Prepared, Transport
 
 if TYPE_CHECKING:
     from realtime.drivers.sessions import sessions
@@ -30,6 +30,7 @@ __all__ = [
     "Identity",
     "IdentityProvider",
     "LogUnavailable",
+    "Prepared",
     "Recorded",
     "Row",
     "RowKey",

@@ -84,7 +84,7 @@ class SessionDriver:
         self._effects: deque[object] = deque()
         self._carrying_out = False
         self._waking: asyncio.TimerHandle | None = None
-        transport.on_drain(self._drained)
+        transport.listener = self
 
     # The socket
 
@@ -105,7 +105,11 @@ class SessionDriver:
         if self._waking is not None:
             self._waking.cancel()
 
-    def _drained(self) -> None:
+    def congested(self) -> None:
+        """Take that the transport is congested: it is looked at after each write."""
+
+    def drained(self) -> None:
+        """Take that all that was queued has been written."""
         self.guard(self.machine.drained)
 
     def tick(self) -> None:

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from realtime.server.extension import CONGESTED_BYTES
+from realtime.server.extension import CONGESTED_BYTES, Listener, Prepared
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -26,24 +26,21 @@ class SendTransport:
         self._pongs = 0
         self._congested = False
         self._closing = False
-        self._callbacks: list[Callable[[], None]] = []
+        self.listener: Listener | None = None
 
     def write(self, payload: bytes) -> None:
         """Queue one text frame."""
-        if self._closing:
-            return
-        self._queued_bytes += len(payload)
-        self._congested = self._congested or self._queued_bytes > CONGESTED_BYTES
-        self._put({"type": "websocket.send", "text": payload.decode()})
+        self._write(payload.decode(), len(payload))
+
+    def write_prepared(self, frames: Prepared) -> None:
+        """Queue frames whose text is shared by all who get them."""
+        for text, payload in zip(frames.texts, frames.payloads, strict=True):
+            self._write(text, len(payload))
 
     @property
     def congested(self) -> bool:
         """Tell whether too much was queued and has not been sent since."""
         return self._congested
-
-    def on_drain(self, callback: Callable[[], None]) -> None:
-        """Have `callback` called when the queue has been sent."""
-        self._callbacks.append(callback)
 
     def drained_bytes(self) -> int:
         """Return how many bytes `send` has taken."""
@@ -80,6 +77,16 @@ class SendTransport:
                     return
                 self._sent(len(message["text"].encode()))
 
+    def _write(self, text: str, size: int) -> None:
+        if self._closing:
+            return
+        self._put({"type": "websocket.send", "text": text})
+        self._queued_bytes += size
+        if self._queued_bytes > CONGESTED_BYTES and not self._congested:
+            self._congested = True
+            if self.listener is not None:
+                self.listener.congested()
+
     def _put(self, message: dict[str, Any]) -> None:
         self._queue.append(message)
         self._wanted.set()
@@ -89,5 +96,5 @@ class SendTransport:
         self._drained_bytes += size
         if self._congested and not self._queue:
             self._congested = False
-            for callback in self._callbacks:
-                callback()
+            if self.listener is not None:
+                self.listener.drained()

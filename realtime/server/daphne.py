@@ -12,7 +12,6 @@ are used in this module alone; `PARTS` names them all, and a contract test holds
 import asyncio
 import contextlib
 import socket
-import struct
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -25,7 +24,7 @@ from twisted.internet.abstract import FileDescriptor
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
-from realtime.server.extension import EXTENSION, GOING_AWAY, Transport
+from realtime.server.extension import BINARY, EXTENSION, GOING_AWAY, TEXT, Listener, Prepared, Transport, frame_of
 
 PARTS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (DaphneServer, ("run", "create_application", "protocol_disconnected", "kill_all_applications")),
@@ -43,9 +42,6 @@ GOODBYE_SECONDS = 2.0
 END_SECONDS = 0.5
 """How long applications whose clients are gone may take to end, and then what was cancelled."""
 
-TEXT, BINARY = 0x81, 0x82
-"""First byte of an unfragmented frame."""
-
 
 def _pass_origin(_origin: str) -> str:
     """Take every Origin for "null", which is allowed: autobahn answers one that it can't read with 400.
@@ -56,16 +52,6 @@ def _pass_origin(_origin: str) -> str:
 
 
 autobahn._url_to_origin = _pass_origin
-
-
-def frame_of(first_byte: int, payload: bytes) -> bytes:
-    """Return an unmasked WebSocket frame (RFC 6455, section 5.2)."""
-    size = len(payload)
-    if size < 126:
-        return struct.pack("!BB", first_byte, size) + payload
-    if size < 65536:
-        return struct.pack("!BBH", first_byte, 126, size) + payload
-    return struct.pack("!BBQ", first_byte, 127, size) + payload
 
 
 @implementer(IPushProducer)
@@ -79,7 +65,7 @@ class SocketTransport:
     def __init__(self, connection: "Connection") -> None:
         self._connection = connection
         self._congested = False
-        self._callbacks: list[Callable[[], None]] = []
+        self.listener: Listener | None = None
         self._written = 0
         self._drained = 0
         self._pongs = 0
@@ -90,19 +76,21 @@ class SocketTransport:
 
     def write_frame(self, first_byte: int, payload: bytes) -> None:
         """Send one frame, past autobahn, whose limit on incoming messages would hold for outgoing ones too."""
+        self._write_wire(frame_of(first_byte, payload))
+
+    def write_prepared(self, frames: Prepared) -> None:
+        """Send frames that were made ready for many sockets."""
+        self._write_wire(frames.wire)
+
+    def _write_wire(self, wire: bytes) -> None:
         if self._connection.state == WebSocketProtocol.STATE_OPEN:
-            frame = frame_of(first_byte, payload)
-            self._written += len(frame)
-            self._connection.transport.write(frame)
+            self._written += len(wire)
+            self._connection.transport.write(wire)
 
     @property
     def congested(self) -> bool:
         """Tell whether more than 64 KiB have been queued and not all of it written since."""
         return self._congested
-
-    def on_drain(self, callback: Callable[[], None]) -> None:
-        """Have `callback` called each time a congested transport has written all that was queued."""
-        self._callbacks.append(callback)
 
     def queued_bytes(self) -> int:
         """Return how many bytes wait in the process for this socket."""
@@ -145,7 +133,10 @@ class SocketTransport:
 
     def pauseProducing(self) -> None:
         """Note that the buffer is full (called by Twisted, at each write)."""
-        self._congested = True
+        if not self._congested:
+            self._congested = True
+            if self.listener is not None:
+                self.listener.congested()
 
     def resumeProducing(self) -> None:
         """Note that the buffer is empty (called by Twisted)."""
@@ -154,13 +145,13 @@ class SocketTransport:
             # Twisted does not disconnect while a paused producer is registered.
             self._connection.transport.unregisterProducer()
             return
-        for callback in self._callbacks:
-            callback()
+        if self.listener is not None:
+            self.listener.drained()
 
     def stopProducing(self) -> None:
         """Forget the session: the socket is gone (called by Twisted)."""
         self._congested = False
-        self._callbacks.clear()
+        self.listener = None
 
 
 class Connection(WebSocketProtocol):

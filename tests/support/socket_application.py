@@ -20,8 +20,20 @@ from realtime.server.extension import EXTENSION, Transport
 MESSAGE_MAX_BYTES = 64 * 1024
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
-state: dict[str, Any] = {"extension": None, "drains": 0, "disconnected": None}
+state: dict[str, Any] = {"extension": None, "congestions": 0, "drains": 0, "disconnected": None}
 current: list[Transport] = []
+
+
+class Listener:
+    """Counts what the transport tells."""
+
+    def congested(self) -> None:
+        """Count a congestion."""
+        state["congestions"] += 1
+
+    def drained(self) -> None:
+        """Count a drain."""
+        state["drains"] += 1
 
 
 async def application(scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -30,12 +42,12 @@ async def application(scope: dict[str, Any], receive: Receive, send: Send) -> No
         await show_state(scope, send)
         return
     transport: Transport | None = scope.get("extensions", {}).get(EXTENSION)
-    state.update(extension=transport is not None, drains=0, disconnected=None)
+    state.update(extension=transport is not None, congestions=0, drains=0, disconnected=None)
     await receive()
     await send({"type": "websocket.accept"})
     if transport:
         current[:] = [transport]
-        transport.on_drain(lambda: state.update(drains=state["drains"] + 1))
+        transport.listener = Listener()
     while True:
         message = await receive()
         if message["type"] == "websocket.disconnect":

@@ -15,6 +15,7 @@ from realtime.pure.outflow import Tally
 from realtime.pure.selection import Selection
 from realtime.pure.session import Session
 from realtime.pure.view import Subscriber
+from realtime.server.extension import Listener, Prepared
 from tests.support.sessions import LIMITS, NEVER_STALE, PlainView, selection
 from tests.support.waiting import soon
 
@@ -29,16 +30,22 @@ class Socket:
         self.closed: list[int] = []
         self.congested = False
         self.congest_on_write = False
-        self.drained: Callable[[], None] = lambda: None
+        self.listener: Listener | None = None
 
     def write(self, payload: bytes) -> None:
         """Keep the frame."""
         self.written.append(json.loads(payload))
         self.congested = self.congest_on_write
 
-    def on_drain(self, callback: Callable[[], None]) -> None:
-        """Keep the callback."""
-        self.drained = callback
+    def write_prepared(self, frames: Prepared) -> None:
+        """Keep the frames."""
+        for payload in frames.payloads:
+            self.write(payload)
+
+    def drain(self) -> None:
+        """Tell that all was written."""
+        assert self.listener is not None
+        self.listener.drained()
 
     def drained_bytes(self) -> int:
         """Return how much was taken."""
@@ -61,6 +68,18 @@ class Socket:
     def types(self) -> list[str]:
         """Return the types of what was written."""
         return [frame["type"] for frame in self.written]
+
+
+class Told(list[str]):
+    """A listener that keeps what it was told."""
+
+    def congested(self) -> None:
+        """Keep it."""
+        self.append("congested")
+
+    def drained(self) -> None:
+        """Keep it."""
+        self.append("drained")
 
 
 class HubAtHand:
@@ -140,7 +159,7 @@ async def test_a_congested_socket_is_spared_until_it_drains() -> None:
         hub.change({1: {"n": n}})
     assert socket.types() == ["snapshot", "changes"]
     socket.congested = socket.congest_on_write = False
-    socket.drained()
+    socket.drain()
     assert [change["row"] for change in socket.written[-1]["changes"]] == [{"n": 9}]
     assert socket.types() == ["snapshot", "changes", "changes"]
 
@@ -217,19 +236,21 @@ async def test_without_the_extension_frames_go_through_send() -> None:
         await may_send.wait()
         sent.append(message)
 
-    transport, drains = SendTransport(send), []
-    transport.on_drain(lambda: drains.append(1))
+    told = Told()
+    transport = SendTransport(send)
+    transport.listener = told
     running = asyncio.create_task(transport.run())
     transport.write(b"a" * 70_000)
-    transport.write(b"b")
+    transport.write_prepared(Prepared([b"b", b"c"]))
     assert [transport.congested] == [True]  # in a list: mypy does not see that it changes meanwhile
     assert transport.drained_bytes() == 0
     may_send.set()
-    await soon(lambda: drains)
+    await soon(lambda: "drained" in told)
+    assert told == ["congested", "drained"]
     assert not transport.congested
-    assert transport.drained_bytes() == 70_001
+    assert transport.drained_bytes() == 70_002
     transport.close(4501, "sign in again")
     transport.write(b"too late")
     await running
-    assert [message.get("text", "")[:1] for message in sent] == ["a", "b", ""]
+    assert [message.get("text", "")[:1] for message in sent] == ["a", "b", "c", ""]
     assert sent[-1] == {"type": "websocket.close", "code": 4501, "reason": "sign in again"}
