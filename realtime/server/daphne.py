@@ -238,8 +238,12 @@ class Server(DaphneServer):
             failByDrop=False,  # answer 1009 and 1007 instead of cutting the line
             allowNullOrigin=True,  # as Daphne has it: this call would take it back
         )
-        self._ports.append(reactor.adoptStreamPort(self._listener.fileno(), self._listener.family, self.http_factory))
+        self._ports = self.open_ports()
         self._ready()
+
+    def open_ports(self) -> list[Any]:
+        """Take connections; return the ports, which are closed when the server stops. One of several does more."""
+        return [reactor.adoptStreamPort(self._listener.fileno(), self._listener.family, self.http_factory)]
 
     def _open(self) -> Iterable[Any]:
         return (protocol for protocol, details in self.connections.items() if "disconnected" not in details)
