@@ -18,6 +18,8 @@ DRAFTS = 5
 PAST_DAYS = 150
 ARCHIVE_AFTER = timedelta(days=30)
 OPEN_HOURS = range(7, 18)
+RECENT_ORDERS = 60
+"""Among so many of the newest orders, about two weeks' worth, there is one of each buyer."""
 
 NEVER = datetime.max.replace(tzinfo=UTC)
 
@@ -104,8 +106,11 @@ def plan(seed: int, now: datetime) -> Plan:
     random = Random(seed)  # noqa: S311 - a plausible past, not a secret
     planned = Plan(_stock(random, now))
     moments = (now - timedelta(days=random.random() ** 1.6 * PAST_DAYS) for _ in range(ORDERS - DRAFTS))
-    for placed_at in sorted(_working(random, moment, no_later=now) for moment in moments):
-        planned.orders.append(_order(random, planned.stock, placed_at, now))
+    placed = sorted(_working(random, moment, no_later=now) for moment in moments)
+    recent = random.sample(range(len(placed) - RECENT_ORDERS, len(placed)), len(BUYERS))
+    buyers = {index: buyer for buyer, index in enumerate(recent)}
+    for index, placed_at in enumerate(placed):
+        planned.orders.append(_order(random, planned.stock, placed_at, now, buyers.get(index)))
     for _ in range(DRAFTS):
         planned.orders.append(_draft(random, planned.stock, now))
     return planned
@@ -124,8 +129,12 @@ def _stock(random: Random, now: datetime) -> dict[Shelf, Stock]:
     return found
 
 
-def _order(random: Random, stock: dict[Shelf, Stock], placed_at: datetime, now: datetime) -> PastOrder:
-    buyer = random.choices(range(len(BUYERS)), [each.appetite for each in BUYERS])[0]
+def _order(
+    random: Random, stock: dict[Shelf, Stock], placed_at: datetime, now: datetime, buyer: int | None
+) -> PastOrder:
+    """Plan an order of this buyer (None: of one by appetite), up to the present."""
+    if buyer is None:
+        buyer = random.choices(range(len(BUYERS)), [each.appetite for each in BUYERS])[0]
     lines = _lines(random, stock, buyer, now - placed_at)
     events = [event for event in _story(random, buyer, lines, placed_at) if event.at <= now]
     updated_at = events[-1].at
@@ -171,7 +180,8 @@ def _story(random: Random, buyer: int, lines: list[Line], placed_at: datetime) -
     at = _working(random, at + timedelta(hours=random.randint(2, 40)))
     warehouses = ", ".join(sorted({line.warehouse for line in lines}))
     yield Event("picking", f"in {warehouses}", f"warehouse {warehouses}", at)
-    at += timedelta(minutes=random.randint(120, 60 * 30))
+    # Lorries are loaded in opening hours: what was begun on Friday is often still being picked on Monday.
+    at = _working(random, at + timedelta(minutes=random.randint(120, 60 * 30)))
     weight = sum((line.quantity_kg for line in lines), Decimal(0))
     yield Event("shipped", f"{weight.normalize():,f} kg left the warehouse", f"warehouse {warehouses}", at)
     at = _working(random, at + timedelta(hours=random.randint(14, 96)))

@@ -11,6 +11,7 @@ import pytest
 from playwright.async_api import BrowserContext, Page, expect
 
 from tests.browser.conftest import OpenContext
+from tests.browser.ordering import some_order, take_steps
 from tests.browser.ringing import badge, bell, hearing, notices, push, quiet, toasts
 from tests.browser.shop import Shop, open_live, sign_in
 
@@ -85,27 +86,12 @@ async def test_curl_rings_the_bell_of_those_it_is_for(shop: Shop, context: OpenC
     ) == [("staff",)]
 
 
-def order_in(shop: Shop, status: str) -> tuple[int, str, str]:
-    """Id and number of an order in this status, the most urgent of them, and a user who buys for its customer."""
-    [(order, number, user)] = shop.sql(
-        """UPDATE orders_order o SET promised_at = now() + interval '1 hour' FROM accounts_user u
-           WHERE u.customer_id = o.customer_id AND u.username = ANY(%s) AND o.id = (
-               SELECT max(o.id) FROM orders_order o JOIN accounts_user u USING (customer_id)
-               WHERE status = %s AND NOT archived AND u.username = ANY(%s))
-           RETURNING o.id, o.number, u.username""",
-        BUYERS,
-        status,
-        BUYERS,
-    )
-    return order, number, user
-
-
 BUYERS = [f"customer{number}" for number in range(1, 13)]
 
 
 async def test_what_staff_ship_everybody_concerned_sees_go(shop: Shop, context: OpenContext) -> None:
     """Both buyers' timeline, list and bell, another member of staff's board; not what another customer sees."""
-    order, number, username = order_in(shop, "picking")
+    order, number, username = some_order(shop, "picking")
     quiet(shop)
     shop.join("partner", like=username)
     shop.join("seller", like="staff", roles=["sales"])
@@ -141,7 +127,7 @@ async def test_what_staff_ship_everybody_concerned_sees_go(shop: Shop, context: 
 
 async def test_three_steps_of_one_transaction_are_three_for_everyone(shop: Shop, context: OpenContext) -> None:
     """Another program takes three steps at once: each is an entry and a notification, on every page that shows it."""
-    order, number, username = order_in(shop, "placed")
+    order, number, username = some_order(shop, "placed")
     quiet(shop)
     shop.join("associate", like=username)
     buyer = await someone(context, shop, username)
@@ -150,14 +136,7 @@ async def test_three_steps_of_one_transaction_are_three_for_everyone(shop: Shop,
     associate, _ = await looking(await someone(context, shop, "associate"), shop, f"/orders/{number}/")
     board, _ = await looking(await someone(context, shop, "staff"), shop, "/orders/board/")
     entries = await timeline.locator("[data-events] li").count()
-    with shop.database.connect(autocommit=False) as program:
-        for status in ("paid", "picking", "shipped"):
-            program.execute("UPDATE orders_order SET status = %s WHERE id = %s", [status, order])
-            program.execute(
-                "INSERT INTO orders_orderevent (order_id, kind, actor, at) VALUES (%s, %s, 'ERP', clock_timestamp())",
-                [order, status],
-            )
-        program.commit()
+    take_steps(shop, order, "paid", "picking", "shipped")
     for page in (timeline, associate):
         items = page.locator("[data-events] li")
         await expect(items).to_have_count(entries + 3, timeout=AT_ONCE)

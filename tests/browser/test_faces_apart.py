@@ -8,6 +8,7 @@ from playwright.async_api import BrowserContext, Page, expect
 
 from tests.browser.conftest import OpenContext
 from tests.browser.line import line_to
+from tests.browser.ordering import some_order
 from tests.browser.ringing import badge, bell, hearing, notices, quiet, toasts
 from tests.browser.shop import Shop, live, open_live, sign_in, sign_out
 
@@ -56,17 +57,6 @@ def two_levels(shop: Shop) -> list[int]:
            JOIN stock_warehouse w ON w.id = s.warehouse_id WHERE s.on_hand > 1000 ORDER BY m.name, w.code LIMIT 2"""
     )
     return [level for (level,) in rows]
-
-
-def an_order(shop: Shop, status: str) -> tuple[int, str, str]:
-    """Id and number of an order in this status, and a user who buys for its customer."""
-    [found] = shop.sql(
-        """SELECT o.id, o.number, u.username FROM orders_order o JOIN accounts_user u USING (customer_id)
-           WHERE status = %s AND NOT archived ORDER BY o.id DESC, u.id LIMIT 1""",
-        status,
-    )
-    order, number, username = found
-    return order, number, username
 
 
 async def test_who_was_offline_finds_what_was_missed_once(shop: Shop, context: OpenContext) -> None:
@@ -121,8 +111,8 @@ async def same_rows(one: Page, other: Page) -> None:
 
 async def test_a_server_restarted_under_everyones_pages(shop: Shop, context: OpenContext) -> None:
     """Staff, a customer and a guest go on by themselves, with all that was written meanwhile, and nothing twice."""
+    order, number, username = some_order(shop, "paid")
     quiet(shop)
-    order, number, username = an_order(shop, "paid")
     level, _ = two_levels(shop)
     [(material,)] = shop.sql("SELECT id FROM catalogue_material ORDER BY name LIMIT 1")
     staff = await someone(context, shop, "staff")

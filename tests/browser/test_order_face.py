@@ -7,6 +7,7 @@ import pytest
 from playwright.async_api import Locator, Page, expect
 
 from tests.browser.conftest import OpenContext
+from tests.browser.ordering import some_order, take_steps
 from tests.browser.shop import Shop, open_live, sign_in
 from tests.support.waiting import soon
 
@@ -16,18 +17,6 @@ AT_ONCE = 8_000
 """Milliseconds from the commit to the screen after which a single change counts as lost: the machine may be busy."""
 
 OpenBoard = Callable[..., Awaitable[Page]]
-
-
-def some_order(shop: Shop, status: str) -> tuple[int, str, str]:
-    """Id and number of an order in this status, put to the top of its column, and a user who buys for its customer."""
-    [(order, number, user)] = shop.sql(
-        """UPDATE orders_order o SET promised_at = now() + interval '1 hour' FROM accounts_user u
-           WHERE u.customer_id = o.customer_id AND u.username NOT LIKE '%%b' AND o.id = (
-               SELECT max(id) FROM orders_order WHERE status = %s AND NOT archived)
-           RETURNING o.id, o.number, u.username""",
-        status,
-    )
-    return order, number, user
 
 
 def card(page: Page, order: int, column: str) -> Locator:
@@ -100,7 +89,7 @@ async def test_steps_that_come_at_once_are_all_shown(shop: Shop, context: OpenCo
             };
         }"""
     )
-    await take_steps(shop, order, "paid", "picking", "shipped")
+    take_steps(shop, order, "paid", "picking", "shipped")
     await expect(entries).to_have_count(before + 3, timeout=AT_ONCE)
     titles = await entries.locator("[data-cell=title]").all_inner_texts()
     assert titles[:3] == ["Shipped", "Being picked", "Paid"]
@@ -108,18 +97,6 @@ async def test_steps_that_come_at_once_are_all_shown(shop: Shop, context: OpenCo
     assert all(time.startswith("Today, ") and time.count(":") == 2 for time in times[:3])
     first, second, third = await page.evaluate("window.delays")
     assert first < second < third
-
-
-async def take_steps(shop: Shop, order: int, *statuses: str) -> None:
-    """Move an order through these statuses in one transaction, as a program of another house would."""
-    with shop.database.connect(autocommit=False) as connection:
-        for status in statuses:
-            connection.execute("UPDATE orders_order SET status = %s WHERE id = %s", [status, order])
-            connection.execute(
-                "INSERT INTO orders_orderevent (order_id, kind, actor, at) VALUES (%s, %s, 'psql', clock_timestamp())",
-                [order, status],
-            )
-        connection.commit()
 
 
 async def test_steps_during_an_absence_are_all_shown(shop: Shop, context: OpenContext) -> None:
@@ -131,8 +108,8 @@ async def test_steps_during_an_absence_are_all_shown(shop: Shop, context: OpenCo
     before = await page.locator("[data-events] li").count()
     await page.evaluate("import('/static/core/js/site.js').then(({ client }) => client.close())")
     await expect(page.locator("body")).to_have_attribute("data-connection", "closed")
-    await take_steps(shop, order, "paid", "picking")
-    await take_steps(shop, order, "shipped", "delivered")
+    take_steps(shop, order, "paid", "picking")
+    take_steps(shop, order, "shipped", "delivered")
     await page.evaluate("import('/static/core/js/site.js').then(({ client }) => client.reconnect())")
     await expect(page.locator("[data-events] li")).to_have_count(before + 4, timeout=AT_ONCE)
     await expect(page.locator("[data-order=expected]")).to_have_text("Nothing more is expected")

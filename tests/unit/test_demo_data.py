@@ -4,10 +4,23 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 
+import pytest
+
 from core.demo.assortment import ASSORTMENT
-from core.demo.history import Plan, plan
+from core.demo.history import OPEN_HOURS, Plan, plan
+from core.demo.news import news
+from core.demo.people import BUYERS
 
 NOW = datetime(2026, 11, 20, 11, 30, tzinfo=UTC)
+MONDAY = datetime(2026, 11, 16, tzinfo=UTC)
+MOMENTS = [
+    *(MONDAY + timedelta(days=day, hours=hour) for day in range(7) for hour in (0, 6, 13, 20)),
+    datetime(2026, 12, 31, 23, 59, 59, tzinfo=UTC),
+    datetime(2028, 2, 29, 12, tzinfo=UTC),
+    datetime(2027, 3, 28, 1, 30, tzinfo=UTC),
+    datetime(2026, 10, 25, 1, 30, tzinfo=UTC),
+]
+"""A whole week, the ends of a year and of a leap February, and where Central Europe changes its clocks."""
 
 
 @cache
@@ -64,3 +77,24 @@ def test_orders_are_plausible() -> None:
         if order.archived:
             assert order.status in ("delivered", "cancelled")
             assert NOW - order.updated_at > timedelta(days=30)
+
+
+@pytest.mark.parametrize("now", MOMENTS, ids=lambda now: f"{now:%a %d %b %H:%M}")
+def test_the_past_is_plausible_at_any_moment(now: datetime) -> None:
+    """On a Sunday night as on a Tuesday: nothing of the future, every buyer waits for something and was told it."""
+    planned = plan(2026, now)
+    assert len(planned.orders) == 300
+    live = [order for order in planned.orders if not order.archived and order.events]
+    assert {order.status for order in live} >= {"placed", "paid", "shipped", "delivered", "cancelled"}
+    assert {order.buyer for order in live} == set(range(len(BUYERS)))
+    for order in planned.orders:
+        moments = [event.at for event in order.events]
+        assert moments == sorted(moments)
+        assert order.updated_at <= now
+        for event in order.events:
+            if event.kind in ("picking", "shipped"):
+                assert event.at.weekday() < 5 and event.at.hour in OPEN_HOURS, order
+    assert all(0 <= shelf.reserved <= shelf.on_hand for shelf in planned.stock.values())
+    told = news(planned, [f"SO-{index}" for index in range(300)], now)
+    assert {each.buyer for each in told} >= set(range(len(BUYERS)))
+    assert all(each.at <= now for each in told)
