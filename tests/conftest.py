@@ -13,12 +13,33 @@ import pytest
 import redis as redis_client
 
 from core.demo.embedded import PostgresServer, ValkeyServer
-from core.demo.embedded.folders import free_port
+from tests.support.alone import machine
 from tests.support.databases import Clones, Database, make_template
+from tests.support.ports import free_port
 from tests.support.processes import PRODUCTION, Process, environment, manage
 
 FAST = {"fsync": "off", "full_page_writes": "off", "max_prepared_transactions": "20"}
 """Safe for processes that are killed: only a crash of the machine could lose something."""
+
+MACHINE = machine()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give workers whole modules, whose fixtures are made once, and one of them all tests that want to be alone."""
+    for item in items:
+        group = "alone" if item.get_closest_marker("alone") else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """Run a test beside those of other workers, or alone."""
+    if MACHINE is None:
+        return (yield)
+    alone, next_alone = (bool(each and each.get_closest_marker("alone")) for each in (item, nextitem))
+    with MACHINE.held(alone=alone, stay=next_alone):
+        return (yield)
 
 
 @dataclass
@@ -30,14 +51,14 @@ class Servers:
 
     def postgres(self, **settings: str) -> PostgresServer:
         """Start a PostgreSQL of its own, with these settings added."""
-        server = PostgresServer(self._folder("postgres"), settings={**FAST, **settings})
+        server = PostgresServer(self._folder("postgres"), port=free_port(), settings={**FAST, **settings})
         self.started.append(server)
         server.start()
         return server
 
     def valkey(self) -> ValkeyServer:
         """Start a Valkey of its own."""
-        server = ValkeyServer(self._folder("valkey"))
+        server = ValkeyServer(self._folder("valkey"), port=free_port())
         self.started.append(server)
         server.start()
         return server

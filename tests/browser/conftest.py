@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, async_playwright
+from playwright.async_api import Browser, BrowserContext, async_playwright, expect
 
 from core.demo.embedded import PostgresServer, ValkeyServer
 from tests.browser.shop import Shop, running_shop
@@ -21,6 +21,8 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+expect.set_options(timeout=20_000)  # a busy machine takes its time; what is promised for a moment names it
 
 OpenContext = Callable[..., Awaitable[BrowserContext]]
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from playwright.async_api import BrowserContext, Page, WebSocket
 
-from core.demo.embedded.folders import free_port
 from core.demo.people import PASSWORD
 from tests.support.databases import Database
+from tests.support.ports import free_port
 from tests.support.processes import Process, environment, manage
 
 
@@ -123,6 +123,6 @@ async def open_live(context: BrowserContext, shop: Shop, path: str) -> tuple[Pag
     return page, frames
 
 
-async def live(page: Page, seconds: float = 10.0) -> None:
+async def live(page: Page, seconds: float = 30.0) -> None:
     """Wait until the page says that it is live and shows rows."""
     await page.wait_for_selector("body[data-connection=live] main[data-stage=ready]", timeout=seconds * 1000)

@@ -17,7 +17,7 @@ from tests.browser.shop import Shop, open_live, sign_in
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-AT_ONCE = 10_000
+AT_ONCE = 20_000
 """Milliseconds from the commit to the screen after which a change counts as lost: the machine may be busy."""
 
 

@@ -13,7 +13,7 @@ from tests.support.waiting import soon
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-AT_ONCE = 8_000
+AT_ONCE = 20_000
 """Milliseconds from the commit to the screen after which a single change counts as lost: the machine may be busy."""
 
 OpenBoard = Callable[..., Awaitable[Page]]

@@ -61,6 +61,7 @@ async def test_a_customer_never_sees_the_order_of_another(shop: Shop, context: O
     await expect(mine.locator(f'tr[data-key="{theirs}"]')).to_have_count(0)
 
 
+@pytest.mark.alone
 async def test_an_order_that_is_given_to_another_customer(shop: Shop, context: OpenContext) -> None:
     """It leaves the one's list by its key alone, ends the one's page of it, and appears in the other's list."""
     _, (order, number), *_ = orders_of(shop, "customer1")
@@ -84,6 +85,7 @@ async def test_an_order_that_is_given_to_another_customer(shop: Shop, context: O
     assert any(f'"key":"{order}","row":null' in frame for frame in frames)
 
 
+@pytest.mark.alone
 async def test_signing_out_ends_the_other_tab(shop: Shop, context: OpenContext) -> None:
     """The other tab's socket closes within two seconds, its rows leave the screen, and it offers to sign in."""
     staff = await context()

@@ -41,6 +41,7 @@ def numbers(caller: Caller, topic: str = "orders/mine") -> set[str]:
     return {row["number"] for (kind, _), row in caller.rows(topic).items() if kind == "order"}
 
 
+@pytest.mark.alone
 def test_who_is_signed_in_no_longer_is_closed(server: RunningServer) -> None:
     """Signing out, expiry, deactivation and a new password close with 4501; everyone else stays."""
     ends: dict[str, Callable[[User, str], Any]] = {
@@ -66,6 +67,7 @@ def test_who_is_signed_in_no_longer_is_closed(server: RunningServer) -> None:
         stays.until(lambda: len(stays.rows("stock")) == 1)
 
 
+@pytest.mark.alone
 def test_a_lost_role_revokes_its_topics_alone(server: RunningServer) -> None:
     """Someone who no longer works here loses the stock, and keeps what is public."""
     user = staff()
@@ -80,6 +82,7 @@ def test_a_lost_role_revokes_its_topics_alone(server: RunningServer) -> None:
         assert caller.ask(type="unsubscribe", topic="materials")["type"] == "unsubscribed"
 
 
+@pytest.mark.alone
 def test_another_customer_gives_another_view(server: RunningServer) -> None:
     """`orders/mine` of someone who changed sides: the other's orders replace the first one's, or none are left."""
     acme, bolt = Customer.objects.create(name="Acme"), Customer.objects.create(name="Bolt")
@@ -171,6 +174,7 @@ def test_a_cursor_serves_only_where_it_was_given(server: RunningServer, database
         assert [frame["type"] for frame in undisturbed.frames] == ["welcome", "snapshot", "changes"]
 
 
+@pytest.mark.alone
 def test_when_identities_cannot_be_checked_nothing_is_shown(server: RunningServer, database: Database) -> None:
     """Sessions older than 1.5 s since their check are held; nobody is closed, and all is shown after the next check."""
     with Caller(server.ws_url, session=sign_in(staff())) as caller, Caller(server.ws_url) as anonymous:

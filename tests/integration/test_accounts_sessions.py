@@ -57,6 +57,7 @@ def titles(caller: Caller) -> list[str]:
     return [row["title"] for (kind, _), row in caller.rows("notifications/mine").items() if kind == "notification"]
 
 
+@pytest.mark.alone
 def test_signing_out_ends_the_sockets_of_that_session_everywhere(pair: Pair) -> None:
     """On both servers, within two seconds; another browser of the same user stays."""
     staff("boss")
@@ -73,6 +74,7 @@ def test_signing_out_ends_the_sockets_of_that_session_everywhere(pair: Pair) -> 
     assert who(pair.other, staying) == "boss"
 
 
+@pytest.mark.alone
 def test_a_new_password_ends_all_other_sessions_and_keeps_ones_own(pair: Pair) -> None:
     """The others' sockets close on both servers within two seconds; the browser that changed it goes on."""
     staff("boss")
@@ -93,6 +95,7 @@ def test_a_new_password_ends_all_other_sessions_and_keeps_ones_own(pair: Pair) -
     assert arrived(pair.other, "boss", "ebb-and-flow-7").session
 
 
+@pytest.mark.alone
 def test_another_role_is_felt_by_open_sockets(pair: Pair) -> None:
     """Within two seconds whoever is given a role sees what is said to it, and whoever loses it sees it no more."""
     user, role = buyer("anna", None), Group.objects.create(name="night shift")

@@ -53,7 +53,7 @@ class Site:
 
     def ask(self, path: str, port: int | None = None, **request: Any) -> Answer:
         """Ask the door, or a server by its port, from CLIENT."""
-        asked = http.client.HTTPConnection("127.0.0.1", port or self.door.http, timeout=10, source_address=(CLIENT, 0))
+        asked = http.client.HTTPConnection("127.0.0.1", port or self.door.http, timeout=30, source_address=(CLIENT, 0))
         return ask(asked, path, **request)
 
 
@@ -74,7 +74,7 @@ def site(server_process: StartServer, tmp_path: Path) -> Iterator[Site]:
 def answers(port: int) -> bool:
     """Tell whether a server is reached through the door."""
     try:
-        return ask(http.client.HTTPConnection("127.0.0.1", port, timeout=5), "/healthz").status == 200
+        return ask(http.client.HTTPConnection("127.0.0.1", port, timeout=30), "/healthz").status == 200
     except OSError:
         return False
 
@@ -104,7 +104,7 @@ async def test_live_pages_come_through_to_both_servers(
 
 async def hear(client: Any, kind: str) -> dict[str, Any]:
     """Return the next frame of a type that says something."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             frame: dict[str, Any] = json.loads(await client.recv())
             if frame["type"] == kind and frame.get("changes") != []:
@@ -179,9 +179,9 @@ async def test_with_tls_everything_is_encrypted(server_process: StartServer, tmp
         eventually(lambda: answers(opened.health), 10)
         trust = ssl.create_default_context(cafile=str(folder / "tls" / "fullchain.pem"))
 
-        plain = http.client.HTTPConnection("localhost", opened.http, timeout=10)
+        plain = http.client.HTTPConnection("localhost", opened.http, timeout=30)
         assert ask(plain, "/sign-in/").headers["Location"] == f"https://localhost:{opened.https}/sign-in/"
-        encrypted = http.client.HTTPSConnection("localhost", opened.https, timeout=10, context=trust)
+        encrypted = http.client.HTTPSConnection("localhost", opened.https, timeout=30, context=trust)
         page = await asyncio.to_thread(ask, encrypted, "/sign-in/", headers={"Host": "localhost"})
         assert page.status == 200
         assert "Secure" in str(page.headers["Set-Cookie"])

@@ -122,6 +122,7 @@ def test_whoever_is_not_signed_in_is_told_nothing(server: RunningServer) -> None
             assert caller.subscribe(TOPIC)["code"] == "forbidden"
 
 
+@pytest.mark.alone
 def test_a_role_counts_from_when_it_is_given_until_it_is_taken(server: RunningServer) -> None:
     """Within two seconds of the commit, on an open connection; a renamed role is another one."""
     user, group = staff(), Group.objects.create(name="packers")
@@ -232,6 +233,7 @@ def test_archived_ones_leave_with_what_says_that_they_were_read(server: RunningS
         assert len(caller.rows(TOPIC)) == 2
 
 
+@pytest.mark.alone
 def test_a_push_over_http_rings_for_all_it_is_for(server: RunningServer) -> None:
     """One row; in two tabs of one user and with another user, while the tool is answered."""
     user, other = staff("hanne"), staff("otto")
@@ -239,7 +241,7 @@ def test_a_push_over_http_rings_for_all_it_is_for(server: RunningServer) -> None
     body = json.dumps({"to": {"role": "staff"}, "title": "Lorry at gate 3", "level": "warning", "link": "/stock/"})
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     with listening(server, user, user, other) as callers:
-        with urlopen(Request(f"{server.url}/api/v1/notifications", body.encode(), headers), timeout=10) as answer:
+        with urlopen(Request(f"{server.url}/api/v1/notifications", body.encode(), headers), timeout=30) as answer:
             made, at = json.loads(answer.read())["id"], time.monotonic()
         all_until(callers, lambda caller: "Lorry at gate 3" in titles(caller), PROMISED_SECONDS)
         for caller in callers:

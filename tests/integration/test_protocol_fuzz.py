@@ -86,7 +86,7 @@ def test_bytes_that_are_no_websocket_disturb_nobody(
             b"GET /ws/ HTTP/1.1\r\nUpgrade: websocket\r\n",
             b"GET /ws/elsewhere HTTP/1.1\r\n\r\n",
         ]:
-            with sockets.create_connection(("127.0.0.1", server.port), timeout=5) as raw:
+            with sockets.create_connection(("127.0.0.1", server.port), timeout=30) as raw:
                 raw.sendall(start)
         with Caller(server.ws_url) as cut:
             cut.wait(lambda frame: frame["type"] == "welcome")

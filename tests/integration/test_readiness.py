@@ -11,9 +11,9 @@ import pytest
 from websockets.sync.client import ClientConnection, connect
 
 from core.demo.embedded import PostgresServer, ValkeyServer
-from core.demo.embedded.folders import free_port
 from tests.conftest import RunningServer, Servers, StartProcess
 from tests.support.databases import Database, clone, make_template
+from tests.support.ports import free_port
 from tests.support.processes import PRODUCTION, Process, manage
 from tests.support.waiting import eventually
 
@@ -53,7 +53,7 @@ def readiness(url: str, code: int, status: str) -> str:
 def probe(url: str) -> tuple[int, dict[str, Any]]:
     """Ask once; return the HTTP status and the body."""
     try:
-        with urllib.request.urlopen(f"{url}/readyz", timeout=10) as answer:
+        with urllib.request.urlopen(f"{url}/readyz", timeout=30) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
         return error.code, json.load(error)

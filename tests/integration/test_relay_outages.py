@@ -50,7 +50,7 @@ async def test_a_relay_killed_after_a_step_loses_nothing(
 ) -> None:
     """Killed with -9 after each step: another relay goes on, each change has exactly one position."""
     process = stepped(step, signal.SIGKILL)
-    process.wait(20)
+    process.wait()
     assert process.popen.returncode == -signal.SIGKILL, process.output
     await check_nothing_lost(database)
 

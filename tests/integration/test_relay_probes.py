@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from core.demo.embedded.folders import free_port
 from tests.conftest import Servers, StartProcess
 from tests.support.databases import Database, clone, make_template
+from tests.support.ports import free_port
 from tests.support.processes import Process
 from tests.support.waiting import eventually
 
@@ -91,6 +91,6 @@ def test_a_taken_port_is_one_line(probed: Callable[..., Probed], product: StartP
     """No traceback, and nothing is relayed by a relay that nobody could ask."""
     relay = probed()
     second = product("relay", "--port", str(relay.port))
-    assert second.wait(20) == 1
+    assert second.wait() == 1
     assert f"port {relay.port} of 127.0.0.1 is taken" in second.output
     assert "Traceback" not in second.output

@@ -15,8 +15,8 @@ import psycopg
 import pytest
 
 from core.demo.embedded import RunState, children
-from core.demo.embedded.folders import free_port
 from tests.conftest import Servers, StartProcess
+from tests.support.ports import free_port
 from tests.support.processes import CHECKOUT, PRODUCTION, Process, environment
 from tests.support.waiting import eventually
 
@@ -97,7 +97,7 @@ def child(process: Process, word: str) -> int | None:
 
 def get(port: int, path: str) -> tuple[int, str]:
     """Return status and body of a page."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=30) as answer:
         return answer.status, answer.read().decode()
 
 

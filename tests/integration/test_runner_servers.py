@@ -12,9 +12,9 @@ import redis
 
 from core.demo.embedded import EmbeddedError, PostgresServer, RunState, ValkeyServer, children
 from core.demo.embedded.binaries import DEBIAN_POSTGRES, postgres_folder, valkey_binary
-from core.demo.embedded.folders import free_port
 from core.demo.embedded.state import RunLock
 from tests.conftest import Servers
+from tests.support.ports import free_port
 from tests.support.processes import CHECKOUT
 from tests.support.waiting import eventually
 

@@ -12,9 +12,9 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from core.demo.embedded.folders import free_port
 from tests.conftest import RunningServer, StartProcess
 from tests.support.databases import Database
+from tests.support.ports import free_port
 from tests.support.processes import PRODUCTION
 
 StartServer = Callable[..., RunningServer]
@@ -32,7 +32,7 @@ async def opened(url: str, **options: Any) -> ClientConnection:
 async def subscribed(client: ClientConnection, topic: str) -> dict[str, Any]:
     """Subscribe to a topic and return the answer."""
     await client.send(json.dumps({"type": "subscribe", "id": 1, "topic": topic}))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while (frame := json.loads(await client.recv())).get("id") != 1:
             pass
     answer: dict[str, Any] = frame
@@ -42,7 +42,7 @@ async def subscribed(client: ClientConnection, topic: str) -> dict[str, Any]:
 async def close_of(client: ClientConnection) -> tuple[int, str]:
     """Return code and reason of the server's close."""
     with pytest.raises(ConnectionClosed) as raised:  # noqa: PT012 (any of the frames before it may raise)
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(30):
             while True:
                 await client.recv()
     assert raised.value.rcvd is not None, raised.value
@@ -69,7 +69,7 @@ async def test_a_half_open_client_is_closed_with_4002(server_process: StartServe
         code = await asyncio.wait_for(asyncio.to_thread(next_close_code, silent), 15)
     assert code == 4002
     await quiet.send(json.dumps({"type": "ping", "id": 7}))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while json.loads(await quiet.recv()).get("id") != 7:
             pass
     await quiet.close()
@@ -160,14 +160,14 @@ def test_serve_refuses_a_database_whose_triggers_are_gone(product: StartProcess,
 def test_probes_answer(server_process: StartServer, path: str) -> None:
     """Probes are there as soon as the server says that it is."""
     server = server_process()
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as raw:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as raw:
         raw.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode())
         assert raw.recv(100).split()[1] in (b"200", b"503")
 
 
 def handshaken(port: int) -> socket.socket:
     """Return a raw socket with a WebSocket on it that answers nothing by itself."""
-    raw = socket.create_connection(("127.0.0.1", port), timeout=15)
+    raw = socket.create_connection(("127.0.0.1", port), timeout=30)
     raw.sendall(
         b"GET /ws/ HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: realtime.v1\r\n"

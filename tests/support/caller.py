@@ -36,6 +36,7 @@ class Caller:
             max_size=None,
             ping_interval=None,
             compression=None,
+            open_timeout=30,
             close_timeout=2,
         )
         self.socket: ClientConnection
@@ -67,7 +68,7 @@ class Caller:
         """Send a message as it is; bytes make a binary frame."""
         self.socket.send(text)
 
-    def wait(self, wanted: Callable[[Frame], Any], seconds: float = 5.0) -> Frame:
+    def wait(self, wanted: Callable[[Frame], Any], seconds: float = 20.0) -> Frame:
         """Take frames until one is wanted, and return that; fail when none comes in time."""
         deadline = time.monotonic() + seconds
         while True:
@@ -92,7 +93,7 @@ class Caller:
         identifier = self.send(type="subscribe", topic=topic, **options)
         return self.wait(lambda frame: frame.get("id") == identifier and frame.get("last", True))
 
-    def until(self, predicate: Callable[[], Any], seconds: float = 5.0) -> None:
+    def until(self, predicate: Callable[[], Any], seconds: float = 20.0) -> None:
         """Take frames until the predicate is true; fail when it is not in time."""
         deadline = time.monotonic() + seconds
         while not predicate():
@@ -102,7 +103,7 @@ class Caller:
         """Return the topic's rows as known."""
         return self.known.rows[topic]
 
-    def closed(self, seconds: float = 5.0) -> tuple[int, str]:
+    def closed(self, seconds: float = 20.0) -> tuple[int, str]:
         """Take frames until the server closes, and return code and reason; fail when it does not."""
         with pytest.raises(ConnectionClosed) as caught:
             self.wait(lambda _: False, seconds)

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.demo.embedded.folders import free_port
 from tests.support.debian import can_install, install
+from tests.support.ports import free_port
 from tests.support.processes import CHECKOUT, Process, environment
 
 CONFIGURATION = CHECKOUT / "deploy" / "nginx"

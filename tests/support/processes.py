@@ -48,7 +48,7 @@ class Process:
         """What it has printed so far."""
         return self.log.read_text(errors="replace")
 
-    def wait_for(self, pattern: str, seconds: float = 20.0) -> "re.Match[str]":
+    def wait_for(self, pattern: str, seconds: float = 60.0) -> "re.Match[str]":
         """Wait for a line that matches; fail with the output when it doesn't come or the process ends."""
         deadline = time.monotonic() + seconds
         while True:
@@ -76,13 +76,13 @@ class Process:
         self.popen.kill()
         self.popen.wait()
 
-    def stop(self, seconds: float = 10.0) -> int:
+    def stop(self, seconds: float = 30.0) -> int:
         """End it with SIGTERM and return its exit code; fail when that takes longer than the seconds."""
         if self.running:
             self.send(signal.SIGTERM)
         return self.wait(seconds)
 
-    def wait(self, seconds: float = 10.0) -> int:
+    def wait(self, seconds: float = 60.0) -> int:
         """Return the exit code; fail when it does not end within the seconds."""
         try:
             return self.popen.wait(seconds)

@@ -11,7 +11,7 @@ T = TypeVar("T")
 STEP_SECONDS = 0.01
 
 
-def eventually(predicate: Callable[[], T], seconds: float = 5.0, *, what: str = "") -> T:
+def eventually(predicate: Callable[[], T], seconds: float = 20.0, *, what: str = "") -> T:
     """Return the predicate's first true value; fail when there is none within the seconds."""
     deadline = time.monotonic() + seconds
     while not (value := predicate()):
@@ -22,7 +22,7 @@ def eventually(predicate: Callable[[], T], seconds: float = 5.0, *, what: str = 
 
 
 async def soon(
-    predicate: Callable[[], Any] | Callable[[], Awaitable[Any]], seconds: float = 5.0, *, what: str = ""
+    predicate: Callable[[], Any] | Callable[[], Awaitable[Any]], seconds: float = 20.0, *, what: str = ""
 ) -> Any:
     """Like `eventually`, on the event loop; the predicate may be a coroutine function."""
     deadline = time.monotonic() + seconds
