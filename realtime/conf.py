@@ -37,6 +37,10 @@ class RealtimeSettings:
     heartbeat_seconds: float = 15.0
     pong_wait_seconds: float = 25.0
     slow_close_seconds: float = 120.0
+    connection_queue_bytes: int = 64 * 1024
+    """More than this queued in the process for one socket, and its session is conflated until it has drained."""
+    process_queue_bytes: int = 64 * 1024 * 1024
+    """More than this queued for all sockets of a process, and every session with a queue is conflated."""
     identity_check_seconds: float = 1.0
     identity_stale_seconds: float = 1.5
     frame_max_bytes: int = 256 * 1024

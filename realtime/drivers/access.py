@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Protocol
 
 import structlog
@@ -27,7 +28,7 @@ SOONEST_SECONDS = 0.1
 """Shortest pause between two checks, also after a failed one."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Identity:
     """Who is behind a session: a Django user (perhaps anonymous), and the name that the client is told.
 
@@ -80,8 +81,9 @@ class Member(Protocol):
         """Take that nobody is signed in any more."""
 
 
+@lru_cache(maxsize=1)
 def anonymous() -> Identity:
-    """Return the identity of a client without a sign-in."""
+    """Return the identity of clients without a sign-in."""
     from django.contrib.auth.models import AnonymousUser  # noqa: PLC0415 (needs loaded apps, which importing this module must not)
 
     return Identity(session_key=None, user=AnonymousUser(), name=None, fingerprint="")

@@ -19,6 +19,7 @@ import structlog
 
 from realtime import metrics
 from realtime.conf import RealtimeSettings
+from realtime.drivers.fanout import Fanout
 from realtime.drivers.questions import Log, Questions
 from realtime.errors import BusUnavailable
 from realtime.pure.changes import Capture
@@ -81,7 +82,8 @@ class Hub:
         self._settings = settings
         self._log = log
         self._bus = bus
-        self._questions = Questions(self.feeds, log, max_rows=settings.snapshot_max_rows)
+        self._fanout = Fanout(stale_seconds=settings.identity_stale_seconds)
+        self._questions = Questions(self.feeds, log, max_rows=settings.snapshot_max_rows, write_lane=self._fanout.add)
         self._tasks: list[asyncio.Task[None]] = []
         self._bus_error: BusUnavailable | None = None
         self._relay_heard_at = 0.0
@@ -101,6 +103,7 @@ class Hub:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._fanout.close()
         await self._questions.close()
         await self._bus.close()
         await self._log.close()

@@ -5,7 +5,7 @@ the next, so that an answer is never older than its question.
 """
 
 import asyncio
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -16,8 +16,21 @@ from realtime import metrics
 from realtime.errors import EpochChanged, FloorPassed, LogUnavailable, PeerError, RealtimeError
 from realtime.pure.changes import Head, LogRange, Mark, Snapshot
 from realtime.pure.content import Content, content_of
-from realtime.pure.effects import AskHead, Count, Crash, Doubt, Effect, Expect, Gather, ReadLog, ReadSnapshot, Verify
+from realtime.pure.effects import (
+    AskHead,
+    Count,
+    Crash,
+    Doubt,
+    Effect,
+    Expect,
+    Gather,
+    ReadLog,
+    ReadSnapshot,
+    Verify,
+    WriteLane,
+)
 from realtime.pure.feed import Feed
+from realtime.pure.lane import Lane
 from realtime.pure.selection import Selection
 
 READ_CHANGES = 5_000
@@ -66,7 +79,9 @@ class Log(Protocol):
 class Questions:
     """Carries out the effects of all feeds of a hub, on one event loop."""
 
-    def __init__(self, feeds: Mapping[str, Feed], log: Log, *, max_rows: int) -> None:
+    def __init__(
+        self, feeds: Mapping[str, Feed], log: Log, *, max_rows: int, write_lane: Callable[[Lane], None]
+    ) -> None:
         self.wire_is_down = False
         """Nothing is to be expected of the wire: the log is read at once."""
         self.log_error: RealtimeError | None = LogUnavailable("the change log has not been looked at yet")
@@ -79,6 +94,7 @@ class Questions:
         self._feeds = feeds
         self._log = log
         self._max_rows = max_rows
+        self._write_lane = write_lane
         self._tasks: set[asyncio.Task[None]] = set()
         self._asked: list[AskHead] = []
         self._heads: asyncio.Task[None] | None = None
@@ -110,6 +126,8 @@ class Questions:
         match effect:
             case Count():
                 self._count(effect)
+            case WriteLane():
+                self._write_lane(effect.lane)
             case AskHead():
                 self._asked.append(effect)
                 self.look()

@@ -6,16 +6,17 @@ A fault of ours ends this session, and disturbs no other.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Collection
 from typing import Protocol
 
 import structlog
 
 from realtime.drivers.access import Identity
+from realtime.drivers.clock import Clock
 from realtime.drivers.resolver import Resolution
 from realtime.errors import PeerError
 from realtime.pure.changes import RowKey
+from realtime.pure.lane import Lane
 from realtime.pure.requests import Close, Effects, Open, Release, Resolve, SendPing
 from realtime.pure.selection import Selection
 from realtime.pure.session import Session
@@ -62,6 +63,22 @@ class Traffic:
 class SessionDriver:
     """One connected client. Everything happens on the event loop's thread."""
 
+    __slots__ = (
+        "_ask",
+        "_attachments",
+        "_carrying_out",
+        "_clock",
+        "_effects",
+        "_hub",
+        "_loop",
+        "_traffic",
+        "_waking",
+        "due_grain",
+        "identity",
+        "machine",
+        "transport",
+    )
+
     def __init__(
         self,
         machine: Session,
@@ -71,17 +88,20 @@ class SessionDriver:
         hub: Subscribing,
         ask: Ask,
         traffic: Traffic,
+        clock: Clock,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         self.identity = identity
         self.machine = machine
-        self._transport = transport
+        self.transport = transport
+        self.due_grain = 0
         self._hub = hub
         self._ask = ask
         self._traffic = traffic
+        self._clock = clock
         self._loop = loop
         self._attachments: dict[Subscription, Attachment] = {}
-        self._effects: deque[object] = deque()
+        self._effects: list[object] = []
         self._carrying_out = False
         self._waking: asyncio.TimerHandle | None = None
         transport.listener = self
@@ -101,27 +121,33 @@ class SessionDriver:
 
     def disconnected(self) -> None:
         """Take that the socket is gone."""
+        self.transport.listener = None
         self.guard(lambda now: self.machine.disconnected())
         if self._waking is not None:
             self._waking.cancel()
 
     def congested(self) -> None:
-        """Take that the transport is congested: it is looked at after each write."""
+        """Take that the transport queues: from now on, what changes is remembered."""
+        self.machine.congest(self._loop.time())
+        self._plan_visit()
 
     def drained(self) -> None:
         """Take that all that was queued has been written."""
         self.guard(self.machine.drained)
 
     def tick(self) -> None:
-        """Take the time, about once a second."""
-        socket = self._transport
+        """Take the time, when the clock says so."""
+        socket = self.transport
         self.guard(lambda now: self.machine.tick(now, drained_bytes=socket.drained_bytes(), pongs=socket.pongs()))
 
     # The identity
 
     def identity_checked(self, at: float) -> None:
-        """Take that the identity was good at that time."""
-        self.guard(lambda now: self.machine.checked(at, now))
+        """Take that the identity was good at that time: once a second for everyone, so it does little."""
+        outflow = self.machine.outflow
+        outflow.checked_at = at
+        if not outflow.idle:
+            self.guard(self.machine.turn)
 
     def identity_changed(self, identity: Identity) -> None:
         """Take the identity's other rights."""
@@ -149,7 +175,7 @@ class SessionDriver:
                 self._plan_waking()
         except Exception:
             logger.exception("session_broke")
-            self._break()
+            self.broke()
 
     def detach(self, subscription: Subscription) -> None:
         """Forget an attachment that the hub has dropped."""
@@ -164,15 +190,16 @@ class SessionDriver:
             self._effects.extend(step(now))
             if not self._carrying_out:
                 self._carry_out(now)
+                self._plan_visit()
         except Exception:
             logger.exception("session_broke")
-            self._break()
+            self.broke()
 
     def _carry_out(self, now: float) -> None:
         self._carrying_out = True
         try:
             while self._effects:
-                self._perform(self._effects.popleft())
+                self._perform(self._effects.pop(0))
                 if not self._effects:
                     self._look(now)
         finally:
@@ -180,10 +207,7 @@ class SessionDriver:
         self._plan_waking()
 
     def _look(self, now: float) -> None:
-        """Look at the transport after writing, and go on with what is owed while it takes it."""
-        if self._transport.congested:
-            self.machine.congest(now)
-            return
+        """Go on after writing with what is owed, while the transport takes it."""
         more = self.machine.turn(now)
         if not more:
             return
@@ -203,18 +227,19 @@ class SessionDriver:
                 if attachment := self._attachments.pop(subscription, None):
                     self._hub.unsubscribe(attachment)
             case SendPing():
-                self._transport.ping()
+                self.transport.ping()
             case Close(code, reason):
-                self._transport.close(code, reason)
+                self.transport.close(code, reason)
 
     def _write(self, frame: bytes) -> None:
-        self._transport.write(frame)
+        self.transport.write(frame)
         self._traffic.frames += 1
         self._traffic.bytes += len(frame)
 
     def _open(self, subscription: Subscription, selection: Selection, cursor: tuple[str, int] | None) -> None:
         user = self.machine.outflow.user
         attachment = self._attachments[subscription] = Attachment(self, subscription)
+        subscription.member = attachment
         self._hub.subscribe(attachment, selection, cursor, lambda epoch: client_epoch(epoch, selection, user))
 
     def _resolved(self, subscription: Subscription, ticket: int, found: Resolution) -> None:
@@ -222,6 +247,10 @@ class SessionDriver:
             self.guard(lambda now: self.machine.resolved(subscription, ticket, found, now))
         else:
             self.guard(lambda now: self.machine.refused(subscription, ticket, found, now))
+
+    def _plan_visit(self) -> None:
+        if not self.machine.closed:
+            self._clock.plan(self, self.machine.next_tick)
 
     def _plan_waking(self) -> None:
         """Have the machine woken when a `max_rate` lets it write again."""
@@ -236,23 +265,37 @@ class SessionDriver:
         self._waking = None
         self.guard(self.machine.wake)
 
-    def _break(self) -> None:
+    def broke(self) -> None:
+        """End this session after a fault of ours, which has been logged."""
         self._effects.clear()
         for attachment in self._attachments.values():
             self._hub.unsubscribe(attachment)
         self._attachments.clear()
         self.machine.closed = True
-        self._transport.close(BROKEN, "internal error")
+        self.transport.close(BROKEN, "internal error")
 
 
 class Attachment:
-    """One subscription at the hub: a `Subscriber` that hands everything to its session."""
+    """One subscription at the hub: a `Subscriber` that hands everything to its session, and its seat in a lane."""
 
-    __slots__ = ("_driver", "_subscription")
+    __slots__ = ("_driver", "_subscription", "lane", "outflow", "position", "write")
 
     def __init__(self, driver: SessionDriver, subscription: Subscription) -> None:
         self._driver = driver
         self._subscription = subscription
+        self.lane: Lane | None = None
+        self.position = 0
+        self.outflow = driver.machine.outflow
+        self.write = driver.transport.write_prepared
+
+    def step_out(self) -> None:
+        """Leave the lane, and take apart from others what it has not written."""
+        driver, subscription = self._driver, self._subscription
+        driver.guard(lambda now: driver.machine.step_out(subscription, now))
+
+    def broke(self) -> None:
+        """Take that writing raised an exception."""
+        self._driver.broke()
 
     def opened(self, view: View, touched: Collection[RowKey] | None) -> None:
         """Take the view."""

@@ -5,7 +5,6 @@ this begins with the first session, or with the first question about readiness, 
 """
 
 import asyncio
-import itertools
 import secrets
 from collections.abc import Coroutine
 from typing import Any, Protocol
@@ -20,6 +19,7 @@ from realtime.adapters.log import LogReader
 from realtime.conf import RealtimeSettings, realtime_settings
 from realtime.declare import registry
 from realtime.drivers.access import Access, IdentityProvider, NobodyKnown
+from realtime.drivers.clock import Clock
 from realtime.drivers.hub import Health, Hub
 from realtime.drivers.resolver import Resolver
 from realtime.drivers.session import SessionDriver, Subscribing, Traffic
@@ -30,10 +30,8 @@ from realtime.server.extension import Transport
 
 logger = structlog.get_logger("realtime.sessions")
 
-SLICES = 10
-"""The clock visits a tenth of the sessions at a time, so that it never holds the loop for long."""
-
-ROUND_SECONDS = 1.0
+COUNT_SECONDS = 1.0
+"""So often what sessions noted becomes metrics."""
 
 
 class HubOfSessions(Subscribing, Protocol):
@@ -66,7 +64,7 @@ class Sessions:
         self._resolver = Resolver(registry.resolve)
         self._tally: Tally = Tally()
         self._traffic = Traffic()
-        self._slices: list[set[SessionDriver]] = [set() for _ in range(SLICES)]
+        self._clock = Clock()
         self._tasks: list[asyncio.Task[None]] = []
         self._starting: asyncio.Task[None] | None = None
 
@@ -83,7 +81,11 @@ class Sessions:
 
     async def _start(self) -> None:
         await self._hub.start()
-        self._tasks = [self._keep("identity checks", self._access.run()), self._keep("clock", self._tick())]
+        self._tasks = [
+            self._keep("identity checks", self._access.run()),
+            self._keep("clock", self._clock.run()),
+            self._keep("counting", self._count_on()),
+        ]
 
     def _keep(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=name)
@@ -117,9 +119,9 @@ class Sessions:
             hub=self._hub,
             ask=self._resolver.ask,
             traffic=self._traffic,
+            clock=self._clock,
             loop=self._loop,
         )
-        min(self._slices, key=len).add(driver)
         self._access.join(driver)
         metrics.sessions.inc()
         driver.welcome(secrets.token_hex(8))
@@ -127,8 +129,6 @@ class Sessions:
 
     def end(self, driver: SessionDriver) -> None:
         """Take that a session's socket is gone."""
-        for each in self._slices:
-            each.discard(driver)
         self._access.leave(driver)
         metrics.sessions.dec()
         driver.disconnected()
@@ -139,13 +139,10 @@ class Sessions:
         died = [f"task {task.get_name()!r} has ended" for task in self._tasks if task.done()]
         return Health(ready=health.ready and not died, degraded=health.degraded, reasons=[*health.reasons, *died])
 
-    async def _tick(self) -> None:
-        for turn in itertools.count():
-            await asyncio.sleep(ROUND_SECONDS / SLICES)
-            for driver in list(self._slices[turn % SLICES]):
-                driver.tick()
-            if turn % SLICES == 0:
-                self._count()
+    async def _count_on(self) -> None:
+        while True:
+            await asyncio.sleep(COUNT_SECONDS)
+            self._count()
 
     def _count(self) -> None:
         """Turn what the sessions noted since the last round into metrics."""

@@ -1,12 +1,12 @@
 """Who is subscribed to which view, and the telling of it: one subscriber's bug never reaches another."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 from realtime.errors import PeerError, Unavailable, UnknownTopic
 from realtime.pure.changes import RowKey
-from realtime.pure.effects import Crash, Effect
+from realtime.pure.effects import Crash, Effect, WriteLane
 from realtime.pure.materialised import MaterialisedView
 from realtime.pure.selection import Selection
 from realtime.pure.view import Subscriber, Update
@@ -26,24 +26,18 @@ class Waiter:
     """The cursor was older than the view's trail."""
 
 
-@dataclass(slots=True)
-class Members:
-    """The subscriptions of one view: those that are open, and those that wait to be."""
-
-    open: dict[Subscriber, None] = field(default_factory=dict)
-    waiting: dict[Subscriber, Waiter] = field(default_factory=dict)
-
-
 class Audience:
     """The views of one stream with their subscriptions.
 
-    A view that ends, or has lost its last subscription, is handed to `retire`. Subscribers may come and go
-    from within what they are told, so each is told only while it still holds the view that it is told about.
+    Those that are open are the view's listeners, the others wait. A view that ends, or has lost its last
+    subscription, is handed to `retire`. Subscribers may come and go from within what they are told, so each is
+    told only while it still holds the view that it is told about.
     """
 
     def __init__(self, emit: Callable[[Effect], None], retire: Callable[[MaterialisedView], None]) -> None:
         self.views: dict[Selection, MaterialisedView] = {}
-        self._members: dict[MaterialisedView, Members] = {}
+        self._waiting: dict[MaterialisedView, dict[Subscriber, Waiter]] = {}
+        """By view that anyone has, or waits for: those that wait."""
         self._view_of: dict[Subscriber, MaterialisedView] = {}
         self._emit = emit
         self._retire = retire
@@ -56,64 +50,69 @@ class Audience:
     @property
     def shown(self) -> bool:
         """Tell whether anyone has any view open."""
-        return any(members.open for members in self._members.values())
+        return any(view.listeners.open for view in self._waiting)
 
     def add(self, view: MaterialisedView) -> None:
         """Take in a view; its first subscription must follow."""
         self.views[view.selection] = view
-        self._members[view] = Members()
+        self._waiting[view] = {}
 
     def join(self, view: MaterialisedView, waiter: Waiter) -> None:
         """Add a subscription that waits to be opened."""
         assert waiter.subscriber not in self._view_of, "a subscriber is one subscription"
         self._view_of[waiter.subscriber] = view
-        self._members[view].waiting[waiter.subscriber] = waiter
+        self._waiting[view][waiter.subscriber] = waiter
 
     def leave(self, subscriber: Subscriber) -> bool:
         """Remove a subscription; False when there is none."""
         view = self._view_of.pop(subscriber, None)
         if view is None:
             return False
-        members = self._members[view]
-        members.open.pop(subscriber, None)
-        members.waiting.pop(subscriber, None)
-        if not members.open and not members.waiting:
-            del self._members[view]
+        waiting = self._waiting[view]
+        waiting.pop(subscriber, None)
+        view.listeners.discard(subscriber)
+        if not view.listeners.open and not waiting:
+            del self._waiting[view]
             self._detach(view)
         return True
 
     def waiters(self, view: MaterialisedView | None = None) -> Iterator[tuple[MaterialisedView, Waiter]]:
         """Yield those who wait, for one view or for any; they may be opened and ended meanwhile."""
-        for each in list(self._members) if view is None else [view]:
-            members = self._members.get(each)
-            for waiter in list(members.waiting.values()) if members else ():
-                if members and members.waiting.get(waiter.subscriber) is waiter:
+        for each in list(self._waiting) if view is None else [view]:
+            waiting = self._waiting.get(each, {})
+            for waiter in list(waiting.values()):
+                if waiting.get(waiter.subscriber) is waiter:
                     yield each, waiter
 
     def open(self, view: MaterialisedView, waiter: Waiter, touched: Collection[RowKey] | None) -> None:
         """Open a waiting subscription."""
-        members = self._members[view]
-        del members.waiting[waiter.subscriber]
-        members.open[waiter.subscriber] = None
+        del self._waiting[view][waiter.subscriber]
+        view.listeners.add(waiter.subscriber)
         self._tell(waiter.subscriber, lambda one: one.opened(view, touched))
 
     def changed(self, updates: Iterable[tuple[MaterialisedView, Update]]) -> None:
         """Tell all who have these views open what a batch changed in them; who comes meanwhile has it already."""
-        for view, update, listeners in [(view, update, self._listeners(view)) for view, update in updates]:
-            for subscriber in listeners:
-                if self._view_of.get(subscriber) is view:
+        told: list[tuple[MaterialisedView, Update, list[Subscriber]]] = []
+        for view, update in updates:
+            for lane in view.listeners.take(update):
+                self._emit(WriteLane(lane))
+            if view.listeners.apart:
+                told.append((view, update, list(view.listeners.apart)))
+        for view, update, subscribers in told:
+            for subscriber in subscribers:
+                if subscriber in view.listeners.apart:  # else it has left, or has the update by its lane
                     self._tell(subscriber, partial(_changed, view, update))
 
     def reset(self, view: MaterialisedView) -> None:
         """Tell all who have the view open that it was read anew."""
-        for subscriber in self._listeners(view):
-            if self._view_of.get(subscriber) is view:
+        for subscriber in list(view.listeners.open):
+            if subscriber in view.listeners.open:
                 self._tell(subscriber, lambda one: one.reset(view))
 
     def revoke(self, view: MaterialisedView) -> None:
         """End all subscriptions of a view whose anchor is gone: for who waits, the topic does not exist."""
         self._detach(view)
-        for subscriber in self._listeners(view):
+        for subscriber in list(view.listeners.open):
             if self.leave(subscriber):
                 self._tell(subscriber, lambda one: one.revoked(view))
         self.refuse(view, UnknownTopic("there is no such topic, or it is not yours"))
@@ -121,7 +120,7 @@ class Audience:
     def fail_all(self, view: MaterialisedView, error: PeerError) -> None:
         """End all subscriptions of a view."""
         self._detach(view)
-        for subscriber in self._listeners(view):
+        for subscriber in list(view.listeners.open):
             self.fail(subscriber, error)
         self.refuse(view, error)
 
@@ -134,10 +133,6 @@ class Audience:
         """End one subscription."""
         if self.leave(subscriber):
             self._tell(subscriber, lambda one: one.failed(error))
-
-    def _listeners(self, view: MaterialisedView) -> list[Subscriber]:
-        members = self._members.get(view)
-        return list(members.open) if members else []
 
     def _detach(self, view: MaterialisedView) -> None:
         if self.views.get(view.selection) is view:

@@ -9,6 +9,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Literal
 
 from realtime.pure.changes import Mark
+from realtime.pure.lane import Lane
 
 if TYPE_CHECKING:
     from realtime.pure.materialised import MaterialisedView
@@ -93,6 +94,13 @@ class Gather:
     stream: str
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class WriteLane:
+    """Write to the members of a lane what is waiting in it, soon; takes no answer."""
+
+    lane: Lane
+
+
 @dataclass(frozen=True, slots=True)
 class Count:
     """Add to a metric of the hub; `label` is its outcome, reason or source, where it has one."""
@@ -111,4 +119,4 @@ class Crash:
     error: Exception
 
 
-Effect = AskHead | ReadLog | Verify | Doubt | ReadSnapshot | Expect | Gather | Count | Crash
+Effect = AskHead | ReadLog | Verify | Doubt | ReadSnapshot | Expect | Gather | WriteLane | Count | Crash

@@ -1,6 +1,5 @@
 """The figures that bound a session, and what keeps a client within them: a token bucket and a sliding minute."""
 
-from collections import deque
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
@@ -49,7 +48,8 @@ class Allowance:
         self._tokens = float(burst)
         self._at = now
         self._bad_frames = bad_frames
-        self._bad: deque[float] = deque(maxlen=bad_frames)
+        self._bad: tuple[float, ...] = ()
+        """When the last ones came: of most clients, none does."""
 
     def spend(self, now: float) -> Verdict:
         """Take one message into account."""
@@ -61,5 +61,5 @@ class Allowance:
 
     def bad_frame(self, now: float) -> bool:
         """Take one bad frame into account; tell whether there have been too many within a minute."""
-        self._bad.append(now)
+        self._bad = (*self._bad, now)[-self._bad_frames :]
         return len(self._bad) == self._bad_frames and now - self._bad[0] < MINUTE_SECONDS

@@ -18,6 +18,7 @@ from realtime.pure.changes import Change, Row, RowKey, Snapshot
 from realtime.pure.content import Content
 from realtime.pure.fragments import cut
 from realtime.pure.gaps import Run
+from realtime.pure.lane import Listeners
 from realtime.pure.ring import Trail
 from realtime.pure.selection import Selection
 from realtime.pure.view import Update
@@ -56,6 +57,7 @@ class MaterialisedView:
 
     def __init__(self, selection: Selection, *, frame_max_bytes: int, trail_changes: int, backlog_changes: int) -> None:
         self.selection = selection
+        self.listeners = Listeners()
         self.phase = Phase.READING
         self.lacking = False
         """The snapshot lacks a reset that the stream brought: it must be read again."""

@@ -51,16 +51,19 @@ class Outflow:
         "congested",
         "user",
         "wake_at",
+        "written_at",
     )
 
     def __init__(
-        self, *, user: str, checked_at: float, stale_seconds: float, frame_max_bytes: int, tally: Tally
+        self, *, user: str, checked_at: float, stale_seconds: float, frame_max_bytes: int, tally: Tally, now: float
     ) -> None:
         self.user = user
         """Whose epochs the client is told."""
         self.checked_at = checked_at
         """When the identity was last seen to be good."""
         self.congested = False
+        self.written_at = now
+        """When anything was written last, by whomever."""
         self.wake_at: float | None = None
         """When `turn` should be called because of a `max_rate`, if nothing else calls it before."""
         self._stale_seconds = stale_seconds
@@ -69,12 +72,22 @@ class Outflow:
         self._flow: Flow | None = None
         self._due: dict[Subscription, None] = {}
 
+    @property
+    def idle(self) -> bool:
+        """Tell whether nothing is under way or owed."""
+        return self._flow is None and not self._due
+
     def stale(self, now: float) -> bool:
         """Tell whether the identity's last check is too old for writing data."""
         return now - self.checked_at > self._stale_seconds
 
     def update(self, subscription: Subscription, update: Update, now: float) -> list[bytes]:
-        """Return the frames of an update that may be written now; remember the rest."""
+        """Return the frames of an update that may be written now; remember the rest.
+
+        Nothing, when the client was told of it with what was owed at that position or above.
+        """
+        if update.position <= subscription.position:
+            return []
         if obstacle := self._obstacle(subscription, now):
             self._tally["held", obstacle] += 1
             self.owe(subscription, update.keys)
@@ -201,10 +214,12 @@ class Outflow:
 
     def catch_up(self, subscription: Subscription, now: float, after_seconds: float) -> list[bytes]:
         """Return an empty `changes` when the stream moved but nothing was told for so long; else nothing."""
-        view = subscription.view
+        view, lane = subscription.view, subscription.lane
+        if lane is not None:
+            subscription.follow(lane)
         if subscription.state is not State.LIVE or view is None or now - subscription.told_at < after_seconds:
             return []
-        if subscription.due or self._flow is not None or self.congested or self.stale(now):
+        if subscription.due or self._flow is not None or self.congested or self.stale(now) or (lane and lane.waiting):
             return []
         if view.position <= subscription.position:
             return []

@@ -10,6 +10,7 @@ A subscription's states and what may happen in each are the table in `realtime.p
 """
 
 from collections.abc import Collection
+from typing import Final
 
 from realtime.errors import (
     AlreadySubscribed,
@@ -36,8 +37,32 @@ SLOW, SILENT, ABUSIVE, MALFORMED, SIGNED_OUT = 4001, 4002, 4029, 4500, 4501
 """Close codes; 4000-4499 come back with backoff, 4500-4999 stay away."""
 
 
+PING_SHARE: Final = 0.6
+"""This share of the time in which a silent client is found passes between two pings, the rest is for the answer."""
+
+SOON_SECONDS: Final = 1.0
+"""How often the clock is asked for while something waits for it that has no time of its own."""
+
+
 class Session:
     """The machine of one client. `user` stands for who it is, "" for anonymous."""
+
+    __slots__ = (
+        "_allowance",
+        "_answered",
+        "_apart",
+        "_asked_while_congested",
+        "_drained_at",
+        "_drained_bytes",
+        "_limits",
+        "_pinged_at",
+        "_pongs",
+        "_subscriptions",
+        "_tally",
+        "_ticked_at",
+        "closed",
+        "outflow",
+    )
 
     def __init__(self, *, limits: SessionLimits, user: str, checked_at: float, tally: Tally, now: float) -> None:
         self._limits = limits
@@ -55,11 +80,14 @@ class Session:
             stale_seconds=limits.identity_stale_seconds,
             frame_max_bytes=limits.frame_max_bytes,
             tally=tally,
+            now=now,
         )
         self.closed = False
-        self._written_at = now
+        self._apart = False
+        """Perhaps a subscription could be told by a lane, and is not."""
+        self._ticked_at = now
         self._drained_bytes, self._drained_at = 0, now
-        self._pongs, self._heard_at, self._pinged_at = 0, now, now
+        self._pongs, self._pinged_at, self._answered = 0, now, True
         self._asked_while_congested = 0
 
     # Connection
@@ -220,7 +248,7 @@ class Session:
     def opened(self, subscription: Subscription, view: View, touched: Collection[RowKey] | None, now: float) -> Effects:
         """Take the view: a snapshot is due (`touched` None), or the cursor is resumed."""
         subscription.move(Event.OPENED)
-        subscription.view = view
+        subscription.view, self._apart = view, True
         self.outflow.owe(subscription, touched)
         if subscription.owed.snapshot:
             subscription.resuming = None
@@ -232,11 +260,16 @@ class Session:
             subscription.move(Event.CHANGED)
         written = self.outflow.update(subscription, update, now)
         if written:
-            self._written_at = now
+            self.outflow.written_at = now
         return written
+
+    def step_out(self, subscription: Subscription, now: float) -> Effects:
+        """Be told apart what the lane has not written: at once, or later and conflated."""
+        return [frame for update in self._leave_lane(subscription) for frame in self.changed(subscription, update, now)]
 
     def reset(self, subscription: Subscription, view: View, now: float) -> Effects:
         """Take a view that was read anew."""
+        self._leave_lane(subscription)
         subscription.move(Event.RESET)
         subscription.view = view
         self.outflow.owe(subscription, None)
@@ -261,6 +294,7 @@ class Session:
         return self._answer(frames.unsubscribed(subscription.topic_json, code=code, retry=error.retry), now)
 
     def _end(self, subscription: Subscription, event: Event) -> None:
+        subscription.leave_lane()
         subscription.move(event)
         self.outflow.forget(subscription)
         del self._subscriptions[subscription.topic]
@@ -283,6 +317,8 @@ class Session:
             if subscription.state is State.OPENING:
                 effects.append(Release(subscription))
             subscription.move(Event.IDENTITY_CHANGED)
+            for update in self._leave_lane(subscription):
+                self.outflow.owe(subscription, update.keys)
             effects.append(self._resolve(subscription))
         return effects
 
@@ -294,14 +330,17 @@ class Session:
 
     def congest(self, now: float) -> None:
         """Take that the transport queues: nothing of the topics is written until it has drained."""
-        if not self.outflow.congested:
-            self.outflow.congested = True
-            self._drained_at = now
+        if self.outflow.congested:
+            return
+        self.outflow.congested = True
+        self._drained_at = now
+        for subscription in self._subscriptions.values():
+            self.step_out(subscription, now)
 
     def drained(self, now: float) -> Effects:
         """Take that the transport has drained."""
         self.outflow.congested = False
-        self._heard_at = now
+        self._pinged_at, self._answered = now, True
         self._asked_while_congested = 0
         return self.turn(now)
 
@@ -311,30 +350,60 @@ class Session:
         return self.turn(now)
 
     def turn(self, now: float) -> Effects:
-        """Return the next of what is owed and may be written now."""
+        """Return the next of what is owed and may be written now; what is level then is told by its lane."""
         if self.closed:
             return []
         written = self.outflow.turn(now)
         if written:
-            self._written_at = now
+            self.outflow.written_at = now
+        elif self._apart:
+            self._join_lanes(now)
         return list(written)
 
+    def _join_lanes(self, now: float) -> None:
+        if self.outflow.congested or not self.outflow.idle or self.outflow.stale(now):
+            return
+        self._apart = False
+        for subscription in self._subscriptions.values():
+            if subscription.member is not None and subscription.lane is None and not subscription.interval_seconds:
+                if subscription.state is State.LIVE:
+                    subscription.join_lane()
+                else:
+                    self._apart = True
+
+    def _leave_lane(self, subscription: Subscription) -> list[Update]:
+        self._apart = True
+        return subscription.leave_lane()
+
+    @property
+    def next_tick(self) -> float:
+        """When `tick` should be called at the latest."""
+        if self.outflow.congested or any(each.postponed for each in self._subscriptions.values()):
+            return self._ticked_at + SOON_SECONDS
+        share = PING_SHARE if self._answered else 1 - PING_SHARE
+        return min(
+            self.outflow.written_at + self._limits.heartbeat_seconds,
+            self._pinged_at + self._limits.pong_wait_seconds * share,
+        )
+
     def tick(self, now: float, *, drained_bytes: int, pongs: int) -> Effects:
-        """Take the time, about once a second, with the transport's counters: close, ping, heartbeat, try again."""
+        """Take the time, at `next_tick`, with the transport's counters: close, ping, heartbeat, try again."""
         if self.closed:
             return []
+        self._ticked_at = now
         if drained_bytes != self._drained_bytes:
             self._drained_bytes, self._drained_at = drained_bytes, now
         if pongs != self._pongs:
-            self._pongs, self._heard_at = pongs, now
+            self._pongs, self._answered = pongs, True
         if self.outflow.congested:
             slow = now - self._drained_at >= self._limits.slow_close_seconds
             return self.close(SLOW, "took nothing for too long") if slow else []
-        if now - self._heard_at >= self._limits.pong_wait_seconds:
+        wait, pinged = self._limits.pong_wait_seconds, now - self._pinged_at
+        if not self._answered and pinged >= wait * (1 - PING_SHARE):
             return self.close(SILENT, "no pong")
         effects: Effects = [self._resolve(each) for each in self._subscriptions.values() if each.postponed]
-        if now - self._pinged_at >= self._limits.pong_wait_seconds / 2:
-            self._pinged_at = now
+        if self._answered and pinged >= wait * PING_SHARE:
+            self._pinged_at, self._answered = now, False
             effects.append(SendPing())
         return effects + self._heartbeat(now) + self.turn(now)
 
@@ -344,15 +413,15 @@ class Session:
         effects: Effects = []
         for subscription in self._subscriptions.values():
             effects += self.outflow.catch_up(subscription, now, seconds)
-        if not effects and now - self._written_at >= seconds:
+        if not effects and now - self.outflow.written_at >= seconds:
             effects.append(frames.HEARTBEAT)
         if effects:
-            self._written_at = now
+            self.outflow.written_at = now
         return effects
 
     def _answer(self, frame: bytes, now: float) -> Effects:
         """Write a reply: also while congested, because commands are rationed."""
-        self._written_at = now
+        self.outflow.written_at = now
         return [frame]
 
     def _error(self, error: PeerError, reply_to: bytes | None) -> bytes:

@@ -20,8 +20,9 @@ from typing import Final
 from realtime.pure import frames
 from realtime.pure.commands import Cursor
 from realtime.pure.conflation import Owed
+from realtime.pure.lane import Lane, Member
 from realtime.pure.selection import Selection
-from realtime.pure.view import View
+from realtime.pure.view import Update, View
 
 
 class State(Enum):
@@ -113,6 +114,8 @@ class Subscription:
     postponed: bool = False
     selection: Selection | None = None
     view: View | None = None
+    member: Member | None = None
+    """What stands for it at the hub, where that can be told by a lane."""
     resuming: int | None = None
     """The cursor's position, while `resumed` is due."""
     position: int = 0
@@ -137,10 +140,36 @@ class Subscription:
         """Tell whether anything is owed: a reply, a snapshot, or the state of changed rows."""
         return bool(self.owed) or self.resuming is not None
 
+    @property
+    def lane(self) -> Lane | None:
+        """The lane that tells it, if one does."""
+        return None if self.member is None else self.member.lane
+
+    def follow(self, lane: Lane) -> None:
+        """Note what its lane has told."""
+        assert self.member is not None
+        self.position = self.member.position
+        self.told_at = max(self.told_at, lane.told_at)
+
+    def join_lane(self) -> None:
+        """Be told by the lane of the topic from now on; nothing may be owed."""
+        assert self.view is not None and self.member is not None and not self.due
+        self.view.listeners.join(self.member, self.topic_json, self.position)
+
+    def leave_lane(self) -> list[Update]:
+        """Be told apart from others from now on; return what the lane has not written."""
+        lane, member = self.lane, self.member
+        if lane is None or member is None:
+            return []
+        self.follow(lane)
+        return lane.leave(member)
+
     def told(self, position: int, now: float) -> None:
         """Note that the client is complete up to `position` once it has what was written."""
         self.position = position
         self.told_at = now
+        if self.member is not None:
+            self.member.position = position
 
 
 def client_epoch(log_epoch: str, selection: Selection, user: str) -> str:

@@ -2,11 +2,14 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from realtime.errors import PeerError
 from realtime.pure.changes import RowKey
 from realtime.pure.selection import Selection
+
+if TYPE_CHECKING:
+    from realtime.pure.lane import Listeners
 
 
 @dataclass(slots=True)
@@ -56,6 +59,8 @@ class View(Protocol):
     """What subscribers may read; `realtime.pure.materialised` keeps it."""
 
     selection: Selection
+    listeners: "Listeners"
+    """Who has it open."""
 
     @property
     def epoch(self) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from realtime.pure.changes import RowKey
 from realtime.pure.fragments import cut, encode_fragment
+from realtime.pure.lane import Listeners
 from realtime.pure.limits import SessionLimits
 from realtime.pure.requests import Effects, Open, Resolve
 from realtime.pure.selection import Part, Projection, Selection
@@ -46,6 +47,7 @@ class PlainView:
 
     def __init__(self, *, frame_max_bytes: int = LIMITS.frame_max_bytes, rows: Iterable[int] = ()) -> None:
         self.selection = selection()
+        self.listeners = Listeners()
         self.epoch = "log-1"
         self.position = 0
         self.rows: dict[RowKey, dict[str, Any]] = {key(number): {"n": 0} for number in rows}

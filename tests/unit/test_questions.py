@@ -118,7 +118,7 @@ class Desk:
 
     def __init__(self) -> None:
         self.log, self.feed = FakeLog(), Notes()
-        self.questions = Questions({STREAM: self.feed}, self.log, max_rows=100)
+        self.questions = Questions({STREAM: self.feed}, self.log, max_rows=100, write_lane=print)
 
     async def ask(self, kind: str) -> tuple[str, Any] | None:
         """Put one question and return what the machine was told, None for a question without an answer."""
