@@ -125,6 +125,7 @@ class Client:
         parts += frame["changes"]
         if frame.get("last", True):
             assert frame["position"] >= self.position[topic], "a position went back"
+            assert not parts or frame["position"] > self.position[topic], "told twice of one position"
             keys = [(each["kind"], each["key"]) for each in parts]
             assert len(keys) == len(set(keys)), "a key twice at one position"
             _apply(self.rows[topic], parts)

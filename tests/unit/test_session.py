@@ -389,6 +389,31 @@ def test_a_client_that_pongs_stays() -> None:
     assert not any(isinstance(each, Close) for each in talk.asked)
 
 
+def test_a_server_that_stood_still_closes_nobody() -> None:
+    """After an hour without a tick: who had answered the last ping is pinged anew, before anything is concluded."""
+    talk = Talk()
+    talk.tick(15.0)
+    talk.tick(3_600.0)
+    assert not any(isinstance(each, Close) for each in talk.asked)
+    assert sum(isinstance(each, SendPing) for each in talk.asked) == 2
+
+
+def test_a_session_says_when_the_clock_is_to_look_at_it() -> None:
+    """An idle one for its next heartbeat or ping; one that is congested, or waits for a retry, every second."""
+    talk = Talk()
+    start = talk.now
+    assert talk.session.next_tick == start + 15.0
+    talk.tick(10.0)
+    talk.send(type="ping", id=1)
+    assert talk.session.next_tick == start + 15.0  # for the ping: the reply was a sign of life to the client alone
+    talk.tick(5.0, pong=False)
+    assert talk.session.next_tick == start + 25.0  # by then the pong must have come
+    talk.tick(1.0)
+    assert talk.session.next_tick == start + 25.0  # for the heartbeat, 15 s after the reply
+    talk.clog()
+    assert talk.session.next_tick == talk.now + 1.0
+
+
 def test_a_drained_client_gets_the_whole_time_for_its_pong() -> None:
     """Its ping waited behind the data: the 25 s begin when the transport has drained."""
     talk = Talk()
