@@ -18,6 +18,8 @@ from realtime.server.daphne import Server
 from realtime.server.extension import EXTENSION, Transport
 
 MESSAGE_MAX_BYTES = 64 * 1024
+CONNECTION_QUEUE_BYTES = 64 * 1024
+PROCESS_QUEUE_BYTES = 64 * 1024 * 1024
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 state: dict[str, Any] = {"extension": None, "congestions": 0, "drains": 0, "disconnected": None}
@@ -99,7 +101,14 @@ def main(port: int, kind: str = "ours") -> None:
         PlainServer(application, endpoints=[f"tcp:port={port}:interface=127.0.0.1"], ready_callable=say_ready).run()
     else:
         listener = listen("127.0.0.1", port)
-        Server(application, listener=listener, message_max_bytes=MESSAGE_MAX_BYTES, ready=say_ready).run()
+        Server(
+            application,
+            listener=listener,
+            message_max_bytes=MESSAGE_MAX_BYTES,
+            connection_queue_bytes=CONNECTION_QUEUE_BYTES,
+            process_queue_bytes=PROCESS_QUEUE_BYTES,
+            ready=say_ready,
+        ).run()
 
 
 def say_ready() -> None:
