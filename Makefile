@@ -1,6 +1,7 @@
 # Everything a newcomer needs: `make run` and `make test`. Needs Python 3.11 or later, and make.
 
 PORT ?= 8000
+WORKERS ?= 3
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
@@ -13,10 +14,10 @@ READY := .venv/.ready
 run: $(READY)
 	@exec $(BIN)/python -m core.demo.run --port $(PORT) --with-parent
 
-## All checks and all tests, with all that they need.
+## All checks and all tests, with all that they need, on WORKERS at once; ARGS chooses some, which run on none.
 test: browser
 	@failed=0; $(MAKE) --no-print-directory check || failed=1; \
-	  $(BIN)/python -m pytest $(ARGS) || failed=1; exit $$failed
+	  $(BIN)/python -m pytest $(or $(ARGS),-n $(WORKERS)) || failed=1; exit $$failed
 
 ## Lint, format, types, floors, containers, migrations, system checks.
 check: $(READY)
