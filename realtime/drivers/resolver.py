@@ -1,6 +1,7 @@
 """Topic resolution: what a topic's name selects for a user, found out off the loop and once for all who ask at once."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -8,7 +9,7 @@ import structlog
 
 from realtime import metrics
 from realtime.drivers.access import Identity
-from realtime.drivers.workers import Workers
+from realtime.drivers.workers import Workers, with_connections
 from realtime.errors import PeerError, Unavailable
 from realtime.pure.selection import Selection
 
@@ -16,42 +17,82 @@ logger = structlog.get_logger("realtime.resolver")
 
 THREADS = 4
 
+Key = tuple[str, str, str]
+"""A topic's name, for whom (a label), and with which rights (a fingerprint)."""
+
 Resolution = Selection | PeerError
 """What was found: a selection, or why there is none for this user."""
 
 
 class Resolver:
-    """Resolves topics in a bounded pool of threads. Belongs to one event loop."""
+    """Resolves topics in a bounded pool of threads. Belongs to one event loop.
+
+    A thread takes one question after another while there are any, and the loop is woken once for all answers that
+    meet: when everyone comes back at once, a job and a wake-up for each would cost more than the answers.
+    """
 
     def __init__(self, resolve: Callable[[str, Any], Selection]) -> None:
         self._resolve = resolve
+        self._loop = asyncio.get_running_loop()
         self._workers = Workers("topics", THREADS)
-        self._under_way: dict[tuple[str, str, str], asyncio.Task[Resolution]] = {}
+        self._busy = 0
+        self._asked: dict[Key, list[Callable[[Resolution], None]]] = {}
+        self._questions: deque[tuple[Key, Any]] = deque()
+        self._answers: deque[tuple[Key, Resolution]] = deque()
+        self._woken = False
+        """The loop has been woken, and has not looked at the answers since."""
 
     def ask(self, topic: str, identity: Identity, answer: Callable[[Resolution], None]) -> None:
         """Resolve a topic for an identity; `answer` is called on the loop, later, once, with what was found."""
         key = (topic, identity.label, identity.fingerprint)
-        task = self._under_way.get(key)
-        if task is None:
-            task = self._under_way[key] = asyncio.create_task(
-                self._find(topic, identity), name=f"resolving {topic[:80]}"
-            )
-            task.add_done_callback(lambda _: self._under_way.pop(key))
-        else:
+        if (asking := self._asked.get(key)) is not None:
             metrics.resolutions.labels("shared").inc()
-        task.add_done_callback(lambda done: None if done.cancelled() else answer(done.result()))
+            asking.append(answer)
+            return
+        self._asked[key] = [answer]
+        self._questions.append((key, identity.user))
+        self._start()
 
-    async def close(self) -> None:
-        """End what is under way."""
-        tasks = list(self._under_way.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    def close(self) -> None:
+        """Answer nothing more."""
+        self._questions.clear()
+        self._asked.clear()
         self._workers.close()
 
-    async def _find(self, topic: str, identity: Identity) -> Resolution:
+    def _start(self) -> None:
+        if self._questions and self._busy < THREADS:
+            self._busy += 1
+            self._workers.start(self._work)
+
+    def _work(self) -> None:
+        """Take questions until there are none (in a thread)."""
         try:
-            found = await self._workers.run(lambda name: self._resolve(name, identity.user), topic)
+            while self._questions:
+                key, user = self._questions.popleft()
+                self._answers.append((key, self._find(key[0], user)))
+                if not self._woken:
+                    self._woken = True
+                    self._loop.call_soon_threadsafe(self._answer)
+        except IndexError:
+            pass  # another thread took the last one
+        finally:
+            self._loop.call_soon_threadsafe(self._rest)
+
+    def _rest(self) -> None:
+        """Take that a thread has ended; perhaps a question came while it did."""
+        self._busy -= 1
+        self._start()
+
+    def _answer(self) -> None:
+        self._woken = False
+        while self._answers:
+            key, found = self._answers.popleft()
+            for answer in self._asked.pop(key, ()):
+                answer(found)
+
+    def _find(self, topic: str, user: Any) -> Resolution:
+        try:
+            found = with_connections(lambda name: self._resolve(name, user), topic)
         except PeerError as error:
             metrics.resolutions.labels("refused").inc()
             return error

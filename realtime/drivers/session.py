@@ -65,7 +65,6 @@ class SessionDriver:
 
     __slots__ = (
         "_ask",
-        "_attachments",
         "_carrying_out",
         "_clock",
         "_effects",
@@ -100,7 +99,6 @@ class SessionDriver:
         self._traffic = traffic
         self._clock = clock
         self._loop = loop
-        self._attachments: dict[Subscription, Attachment] = {}
         self._effects: list[object] = []
         self._carrying_out = False
         self._waking: asyncio.TimerHandle | None = None
@@ -177,10 +175,6 @@ class SessionDriver:
             logger.exception("session_broke")
             self.broke()
 
-    def detach(self, subscription: Subscription) -> None:
-        """Forget an attachment that the hub has dropped."""
-        self._attachments.pop(subscription, None)
-
     # Effects
 
     def guard(self, step: Callable[[float], Effects]) -> None:
@@ -224,7 +218,8 @@ class SessionDriver:
             case Open(subscription, selection, cursor):
                 self._open(subscription, selection, (cursor.epoch, cursor.position) if cursor else None)
             case Release(subscription):
-                if attachment := self._attachments.pop(subscription, None):
+                if (attachment := subscription.member) is not None:
+                    subscription.member = None
                     self._hub.unsubscribe(attachment)
             case SendPing():
                 self.transport.ping()
@@ -238,8 +233,7 @@ class SessionDriver:
 
     def _open(self, subscription: Subscription, selection: Selection, cursor: tuple[str, int] | None) -> None:
         user = self.machine.outflow.user
-        attachment = self._attachments[subscription] = Attachment(self, subscription)
-        subscription.member = attachment
+        attachment = subscription.member = Attachment(self, subscription)
         self._hub.subscribe(attachment, selection, cursor, lambda epoch: client_epoch(epoch, selection, user))
 
     def _resolved(self, subscription: Subscription, ticket: int, found: Resolution) -> None:
@@ -268,10 +262,8 @@ class SessionDriver:
     def broke(self) -> None:
         """End this session after a fault of ours, which has been logged."""
         self._effects.clear()
-        for attachment in self._attachments.values():
-            self._hub.unsubscribe(attachment)
-        self._attachments.clear()
-        self.machine.closed = True
+        for effect in self.machine.disconnected():
+            self._perform(effect)
         self.transport.close(BROKEN, "internal error")
 
 
@@ -314,11 +306,11 @@ class Attachment:
     def revoked(self, view: View) -> None:
         """Take the end of the right."""
         driver, subscription = self._driver, self._subscription
-        driver.detach(subscription)
+        subscription.member = None
         driver.guard(lambda now: driver.machine.revoked(subscription, now))
 
     def failed(self, error: PeerError) -> None:
         """Take the end of the subscription."""
         driver, subscription = self._driver, self._subscription
-        driver.detach(subscription)
+        subscription.member = None
         driver.guard(lambda now: driver.machine.failed(subscription, error, now))

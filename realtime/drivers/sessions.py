@@ -98,7 +98,7 @@ class Sessions:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._access.close()
-        await self._resolver.close()
+        self._resolver.close()
         await self._hub.close()
         _of_loop.pop(self._loop, None)
 

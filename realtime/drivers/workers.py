@@ -19,14 +19,19 @@ class Workers:
 
     async def run(self, function: Callable[[Given], Result], given: Given) -> Result:
         """Return what the function returns, or raise what it raises."""
-        return await asyncio.get_running_loop().run_in_executor(self._executor, _with_connections, function, given)
+        return await asyncio.get_running_loop().run_in_executor(self._executor, with_connections, function, given)
+
+    def start(self, function: Callable[[], None]) -> None:
+        """Run a function in a thread; it has to see to its own errors."""
+        self._executor.submit(function)
 
     def close(self) -> None:
         """Take no more work; what runs ends by itself."""
         self._executor.shutdown(wait=False, cancel_futures=True)
 
 
-def _with_connections(function: Callable[[Given], Result], given: Given) -> Result:
+def with_connections(function: Callable[[Given], Result], given: Given) -> Result:
+    """Return what the function returns, called with database connections that are looked at before they are used."""
     # Connecting anew for each call, as Django does for a request, made a check take long just when a process is busy.
     for connection in connections.all(initialized_only=True):
         connection.close_at = None

@@ -17,6 +17,7 @@ from realtime.pure.outflow import Tally
 from realtime.pure.selection import Selection
 from realtime.pure.session import Session
 from realtime.pure.view import Subscriber
+from realtime.server.budget import Budget
 from realtime.server.extension import Listener, Prepared
 from tests.support.sessions import LIMITS, NEVER_STALE, PlainView, selection
 from tests.support.waiting import soon
@@ -191,15 +192,16 @@ async def test_a_congested_socket_is_spared_until_it_drains() -> None:
 
 
 async def test_max_rate_is_woken_by_the_clock() -> None:
-    """What a rate held back is written by itself, when its time has come."""
+    """What a rate held back is written by itself, when its time has come, and not sooner."""
     hub = HubAtHand(PlainView(rows=[1]))
     driver, socket = connect(hub)
+    loop = asyncio.get_running_loop()
+    start = loop.time()
     driver.received('{"type":"subscribe","id":1,"topic":"stock","max_rate":50}')
     for n in range(10):
         hub.change({1: {"n": n}})
-    assert socket.types() == ["snapshot", "changes"]
-    await soon(lambda: len(socket.written) == 3)
-    assert socket.written[-1]["changes"][0]["row"] == {"n": 9}
+    await soon(lambda: socket.written[-1].get("changes", [{}])[0].get("row") == {"n": 9})
+    assert 2 <= socket.types().count("changes") <= 1 + 50 * (loop.time() - start)
 
 
 async def test_a_session_that_breaks_disturbs_no_other() -> None:
@@ -234,7 +236,7 @@ async def test_a_topic_is_resolved_once_for_all_who_ask_at_once() -> None:
     assert found == []
     await soon(lambda: len(found) == 3)
     assert sorted(calls) == [("stock", 1), ("stock", 2)]
-    await resolver.close()
+    resolver.close()
 
 
 async def test_a_topic_function_that_fails_is_unavailable() -> None:
@@ -247,7 +249,7 @@ async def test_a_topic_function_that_fails_is_unavailable() -> None:
     resolver.ask("stock", ANNA, found.append)
     await soon(lambda: found)
     assert (found[0].code, found[0].retry) == ("unavailable", True)
-    await resolver.close()
+    resolver.close()
 
 
 async def test_without_the_extension_frames_go_through_send() -> None:
@@ -260,7 +262,7 @@ async def test_without_the_extension_frames_go_through_send() -> None:
         sent.append(message)
 
     told = Told()
-    transport = SendTransport(send)
+    transport = SendTransport(send, Budget(connection_bytes=65_536, process_bytes=1 << 20))
     transport.listener = told
     running = asyncio.create_task(transport.run())
     transport.write(b"a" * 70_000)
