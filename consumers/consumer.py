@@ -6,15 +6,14 @@ session is told comes from the hub, straight to its socket.
 """
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from channels.consumer import AsyncConsumer
 
 from consumers.authentication import session_key
 from consumers.handshake import shake_hands
-from realtime import EXTENSION, LogUnavailable, SendTransport, Transport, Unavailable, sessions
+from realtime import EXTENSION, LogUnavailable, SendTransport, Transport, Unavailable, process_budget, sessions
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -31,42 +30,43 @@ class SessionConsumer(AsyncConsumer):
         """Serve a connection until it ends."""
         await receive()  # websocket.connect
         handshake = shake_hands(scope)
+        key = session_key(scope)
+        # Routers hold the scope as long as the connection lives. Its headers are most of it, and read.
+        if isinstance(scope["headers"], list):
+            scope["headers"].clear()
         await send({"type": "websocket.accept", "subprotocol": handshake.subprotocol})
         if handshake.code is not None:
             await send({"type": "websocket.close", "code": handshake.code, "reason": handshake.reason})
             await _disconnected(receive)
             return
-        async with _transport(scope, send) as transport:
-            try:
-                session = await sessions().open(transport, session_key(scope))
-            except (Unavailable, LogUnavailable):
-                transport.close(UNAVAILABLE, "try again later")
-                await _disconnected(receive)
-                return
-            try:
-                while (message := await receive())["type"] == "websocket.receive":
-                    text = message.get("text")
-                    session.received(message["bytes"] if text is None else text)
-            finally:
-                sessions().end(session)
+        offered: Transport | None = (scope.get("extensions") or {}).get(EXTENSION)
+        if offered is not None:
+            await _serve(offered, key, receive)
+            return
+        fallback = SendTransport(send, process_budget())
+        sending = asyncio.create_task(fallback.run(), name="frames of a session")
+        try:
+            await _serve(fallback, key, receive)
+        finally:
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
+
+
+async def _serve(transport: Transport, key: str | None, receive: Receive) -> None:
+    try:
+        session = await sessions().open(transport, key)
+    except (Unavailable, LogUnavailable):
+        transport.close(UNAVAILABLE, "try again later")
+        await _disconnected(receive)
+        return
+    try:
+        while (message := await receive())["type"] == "websocket.receive":
+            text = message.get("text")
+            session.received(message["bytes"] if text is None else text)
+    finally:
+        sessions().end(session)
 
 
 async def _disconnected(receive: Receive) -> None:
     while (await receive())["type"] != "websocket.disconnect":
         pass
-
-
-@contextlib.asynccontextmanager
-async def _transport(scope: dict[str, Any], send: Send) -> AsyncIterator[Transport]:
-    """Give the server's transport, or one over `send` on a server that has none."""
-    offered: Transport | None = (scope.get("extensions") or {}).get(EXTENSION)
-    if offered is not None:
-        yield offered
-        return
-    fallback = SendTransport(send)
-    task = asyncio.create_task(fallback.run(), name="frames of a session")
-    try:
-        yield fallback
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)

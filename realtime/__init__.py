@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from realtime.adapters.history import History, Recorded, history
 from realtime.declare import Derived, Rows, Stream, Watch, anyone
 from realtime.drivers.access import Identity, IdentityProvider
-from realtime.drivers.transport import SendTransport
+from realtime.drivers.transport import SendTransport, process_budget
 from realtime.errors import BadParameter, LogUnavailable, Unavailable
 from realtime.pure.changes import Row, RowKey
 from realtime.pure.frames import SUBPROTOCOL
@@ -42,6 +42,7 @@ __all__ = [
     "Watch",
     "anyone",
     "history",
+    "process_budget",
     "sessions",
 ]
 

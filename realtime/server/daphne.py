@@ -32,6 +32,9 @@ from realtime.server.transport import bound_kernel
 
 logger = logging.getLogger("realtime.server")
 
+ASGI = {"version": "3.0"}
+"""Stands in every scope."""
+
 GOODBYE_SECONDS = 2.0
 """How long SIGTERM waits for clients to answer their close frames and for requests to be answered."""
 
@@ -103,7 +106,7 @@ class Server(DaphneServer):
         if isinstance(protocol, Connection):
             transport: Transport = protocol.socket
             scope["extensions"] = {EXTENSION: transport}
-            scope["asgi"] = {"version": "3.0"}
+            scope["asgi"] = ASGI
             queue: Any = Inbox()
             send = partial(self.handle_reply, protocol)
             running = self.application(scope=scope, receive=queue.get, send=send)
