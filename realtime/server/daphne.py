@@ -165,8 +165,12 @@ class Server(DaphneServer):
         )
         self.ws_factory.protocol = Connection.like(self.ws_factory, self._budget)
         bound_kernel(self._listener)
-        self._ports.append(reactor.adoptStreamPort(self._listener.fileno(), self._listener.family, self.http_factory))
+        self._ports = self.open_ports()
         self._ready()
+
+    def open_ports(self) -> list[Any]:
+        """Take connections from now on; return the ports to stop listening on."""
+        return [reactor.adoptStreamPort(self._listener.fileno(), self._listener.family, self.http_factory)]
 
     def kill_all_applications(self) -> Any:
         """Say goodbye before the reactor stops (Daphne's raises KeyError for a request without an application)."""
