@@ -1,7 +1,7 @@
 # One image for every part: `migrate`, `relay`, `serve`, and any other command of manage.py.
 #
 #   docker build -t tideline .
-#   docker run … tideline serve --host 0.0.0.0 --port 8000      (the default)
+#   docker run … tideline serve --host 0.0.0.0 --port 8000      (the default; with --processes N several on the one port)
 #   docker run … tideline relay --host 0.0.0.0 --port 8000
 #
 # Nothing is written to the image's file system while it runs but /tmp: it may be read-only, with a tmpfs there,
@@ -43,7 +43,7 @@ ENV PATH=/opt/venv/bin:$PATH \
 # Any other id works too: everything may be read by everyone and belongs to root.
 USER 10001:10001
 EXPOSE 8000
-# SIGTERM closes every WebSocket with 4000, and takes 3 seconds at most.
+# SIGTERM closes every WebSocket with 4000, and takes 3 seconds at most, 5 with several processes.
 STOPSIGNAL SIGTERM
 # Server and relay answer alike: 200 while they live and get on. A frozen one answers nothing.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \

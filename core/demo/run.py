@@ -1,6 +1,6 @@
 """`make run`: everything that Tideline needs, from one command, until Ctrl-C.
 
-    python -m core.demo.run --port 8000
+    python -m core.demo.run --port 8000 --processes 1
 
 Starts the embedded servers (or uses those of DATABASE_URL and REDIS_URL), migrates, loads the demo data, and
 supervises relay, server and trade. Django is not set up in this process: it only starts and watches others.
@@ -79,9 +79,10 @@ def say(line: str) -> None:
 class Run:
     """One run on a TIDELINE_HOME, from taking its lock to giving it back."""
 
-    def __init__(self, folder: Path, port: int, environ: dict[str, str], nap: Nap) -> None:
+    def __init__(self, folder: Path, port: int, processes: int, environ: dict[str, str], nap: Nap) -> None:
         self.folder = folder
         self.port = port
+        self.processes = processes
         self.environ = environ
         self.nap = nap
         self.database_url = environ.get("DATABASE_URL", "")
@@ -107,7 +108,7 @@ class Run:
         RunState(self.database_url, self.redis_url, self.port, os.getpid()).write(self.folder)
         self.prepare()
         self.supervisor.start("the relay", self.command("relay"))
-        server = self.command("serve", "--host", HOST, "--port", str(self.port))
+        server = self.command("serve", "--host", HOST, "--port", str(self.port), "--processes", str(self.processes))
         self.supervisor.start("the server", server)
         server.wait_for("Tideline on", READY_SECONDS)
         if self.demo:
@@ -244,6 +245,7 @@ def main(arguments: list[str]) -> int:
     """Run; return the exit code: 0 after Ctrl-C or SIGTERM, 1 after one clear line."""
     parser = argparse.ArgumentParser(prog="python -m core.demo.run", description="Run everything.")
     parser.add_argument("--port", type=port_number, default=8000, help="HTTP port (default %(default)s)")
+    parser.add_argument("--processes", type=int, default=1, help="server processes (default %(default)s)")
     parser.add_argument("--with-parent", action="store_true", help="end when the process that started this one does")
     options = parser.parse_args(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -252,7 +254,7 @@ def main(arguments: list[str]) -> int:
     if options.with_parent:
         die_with_parent()
     try:
-        Run(home(), options.port, dict(os.environ), signals.nap)()
+        Run(home(), options.port, options.processes, dict(os.environ), signals.nap)()
     except Stopping:
         say("stopped")
         return 0

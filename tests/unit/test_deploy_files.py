@@ -15,7 +15,7 @@ from core.production import fit_for_use
 from realtime import metrics
 from tests.support.processes import CHECKOUT
 
-COMPOSE_ONLY = {"POSTGRES_PASSWORD", "SCHEME", "TLS_FOLDER", "HTTP_PORT", "HTTPS_PORT"}
+COMPOSE_ONLY = {"POSTGRES_PASSWORD", "SCHEME", "TLS_FOLDER", "HTTP_PORT", "HTTPS_PORT", "SERVER_PROCESSES"}
 """What compose.yaml alone reads of `.env`."""
 
 DEVELOPMENT_ONLY = {"DEBUG", "DEMO", "TIDELINE_HOME"}
