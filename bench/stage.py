@@ -4,7 +4,7 @@ import shutil
 import socket
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,11 +22,12 @@ DURABLE = {"fsync": "on", "synchronous_commit": "on", "max_wal_size": "8GB", "sh
 
 @dataclass
 class Stage:
-    """Private PostgreSQL and Valkey, migrated and with demo data; what it starts ends with it."""
+    """Private PostgreSQL and Valkey, migrated; what it starts ends with it, on the given settings of Django."""
 
     folder: Path
     postgres: PostgresServer
     valkey: ValkeyServer
+    settings: str = "core.settings"
     processes: list[Process] = field(default_factory=list)
 
     @property
@@ -37,6 +38,7 @@ class Stage:
             "REDIS_URL": self.valkey.url(),
             "DEMO": "1",
             "LOG_LEVEL": "WARNING",
+            "DJANGO_SETTINGS_MODULE": self.settings,
         }
 
     def connect(self) -> "psycopg.Connection[tuple[object, ...]]":
@@ -62,10 +64,10 @@ class Stage:
         """Start a relay."""
         return self.start(*manage("relay"))
 
-    def server(self) -> int:
+    def server(self, *options: str) -> int:
         """Start a server and return its port once it takes connections."""
         port = free_port()
-        self.start(*manage("serve", "--host", "127.0.0.1", "--port", str(port)), ready="Tideline on http")
+        self.start(*manage("serve", "--host", "127.0.0.1", "--port", str(port), *options), ready="Tideline on http")
         return port
 
     def naive_server(self) -> int:
@@ -75,11 +77,12 @@ class Stage:
             sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(port), "bench.naive.asgi:application",
             DJANGO_SETTINGS_MODULE="bench.naive.settings",
         )  # fmt: skip
-        eventually(lambda: _listens(port), 30, what="the naive server's port")
+        eventually(lambda: listens(port), 30, what="the naive server's port")
         return port
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
+    """Tell whether something takes connections there."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
@@ -87,16 +90,23 @@ def _listens(port: int) -> bool:
 @contextmanager
 def stage() -> Iterator[Stage]:
     """Yield a stage with demo data loaded, and take it down."""
+    with bare_stage() as it:
+        it.run("seed")
+        yield it
+
+
+@contextmanager
+def bare_stage(settings: str = "core.settings", database: Mapping[str, str] = DURABLE) -> Iterator[Stage]:
+    """Yield a stage without demo data, on these settings of Django and of PostgreSQL, and take it down."""
     folder = Path(tempfile.mkdtemp(prefix="tideline-bench-"))
-    postgres, valkey = PostgresServer(folder / "postgres", settings=DURABLE), ValkeyServer(folder / "valkey")
-    it = Stage(folder, postgres, valkey)
+    postgres, valkey = PostgresServer(folder / "postgres", settings=database), ValkeyServer(folder / "valkey")
+    it = Stage(folder, postgres, valkey, settings)
     try:
         postgres.start()
         valkey.start()
         with psycopg.connect(postgres.url(), autocommit=True) as connection:
             connection.execute("CREATE DATABASE bench")
         it.run("migrate", "--verbosity", "0")
-        it.run("seed")
         yield it
     finally:
         for process in reversed(it.processes):

@@ -60,8 +60,10 @@ void raise_file_limit(unsigned long wanted)
 {
     struct rlimit limit;
     getrlimit(RLIMIT_NOFILE, &limit);
-    struct rlimit more = {.rlim_cur = wanted, .rlim_max = wanted > limit.rlim_max ? wanted : limit.rlim_max};
-    if (limit.rlim_cur < wanted && setrlimit(RLIMIT_NOFILE, &more) != 0)
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    struct rlimit more = {wanted, wanted};
+    if (limit.rlim_max < wanted && setrlimit(RLIMIT_NOFILE, &more) != 0)
         fatal("%lu open files are needed, %lu allowed: raise the limit (ulimit -n)", wanted,
               (unsigned long)limit.rlim_max);
 }

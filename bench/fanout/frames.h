@@ -26,7 +26,7 @@ size_t frame_head(unsigned char *to, int opcode, size_t payload, bool masked);
 /* CLOCK_MONOTONIC in nanoseconds. */
 uint64_t now_ns(void);
 
-/* Allow as many open files as the system lets us; end the program when that is less than `wanted`. */
+/* Allow as many open files as the system lets us; end the program when fewer than `wanted` can be had. */
 void raise_file_limit(unsigned long wanted);
 
 #endif

@@ -14,8 +14,8 @@
  * It obeys lines on standard input, and answers in JSON lines on standard output:
  *
  *     connect [FROM TO]   open connections (all; TO is not included) → {"event":"open",…} when every script has ended
- *     measure             forget what was counted, begin a window → {"event":"measure"}, and so for the following
- *     stall FROM TO       stop reading these, and count them apart from now on
+ *     measure             report (as below), then forget what was counted: one window ends and the next begins
+ *     stall FROM TO       stop reading these, and count them apart from now on → {"event":"stall"}, and so for these:
  *     resume FROM TO      read them again
  *     close [FROM TO]     drop connections without a goodbye
  *     report [NUMBER]     → {"event":"report",…} since `measure`; with NUMBER, `missing` counts what has not arrived
@@ -553,9 +553,7 @@ static void begin_opening(int from, int to)
 /* Commands that are answered by their own name. */
 static bool obeyed(const char *word, int from, int to)
 {
-    if (strcmp(word, "measure") == 0)
-        measure();
-    else if (strcmp(word, "stall") == 0 || strcmp(word, "resume") == 0)
+    if (strcmp(word, "stall") == 0 || strcmp(word, "resume") == 0)
         stall(from, to, *word == 's');
     else if (strcmp(word, "close") == 0) {
         for (int i = from; i < to; i++)
@@ -580,6 +578,9 @@ static void obey(const char *line)
     else if (strcmp(word, "report") == 0) {
         sscanf(line, "%*s %lu", &number);
         report(number);
+    } else if (strcmp(word, "measure") == 0) {
+        report(0);
+        measure();
     } else if (strcmp(word, "quit") == 0)
         exit(0);
     else if (obeyed(word, from, to))

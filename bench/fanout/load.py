@@ -84,9 +84,9 @@ class Load:
         """Open the connections, and return how that went once each has ended its script or failed."""
         return self._ask("connect", first, end)
 
-    def measure(self) -> None:
-        """Forget what was counted so far."""
-        self._ask("measure")
+    def measure(self) -> dict[str, Any]:
+        """Return what was counted so far, and forget it: one window ends and the next begins."""
+        return self._ask("measure")
 
     def report(self, number: int = 0) -> dict[str, Any]:
         """Return what was counted since `measure`; `missing` is what has not arrived up to the number."""
