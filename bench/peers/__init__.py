@@ -16,11 +16,11 @@ from bench.fanout.subjects import Subject
 from bench.peers.mosquitto import Mosquitto
 from bench.peers.nats import Nats
 from bench.peers.nchan import Nchan
-from bench.peers.node_ws import NodeWs
+from bench.peers.node_ws import NodeWs, NodeWsCoalescing
 from bench.peers.python_socketio import PythonSocketIo
 from bench.peers.socket_io import SocketIo
 
-SUBJECTS: list[Callable[[Path], Subject]] = [PythonSocketIo, SocketIo, NodeWs, Nchan, Nats, Mosquitto]
+SUBJECTS: list[Callable[[Path], Subject]] = [PythonSocketIo, SocketIo, NodeWs, NodeWsCoalescing, Nchan, Nats, Mosquitto]
 """Made with a scratch folder of the run."""
 
 __all__ = ["SUBJECTS"]
