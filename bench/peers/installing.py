@@ -59,11 +59,16 @@ def python() -> Path:
     requirements = PROGRAMS / "requirements.txt"
 
     def fill(folder: Path) -> None:
-        uv = Path(sys.executable).with_name("uv")
+        uv = uv_path()
         _do([uv, "venv", "--quiet", "--python", sys.executable, folder])
         _do([uv, "pip", "install", "--quiet", "--python", folder / "bin" / "python", "-r", requirements])
 
     return _made("python", requirements.read_bytes(), "packages of PyPI", fill) / "bin" / "python"
+
+
+def uv_path() -> Path:
+    """Return the uv of this environment."""
+    return Path(sys.executable).with_name("uv")
 
 
 def _made(kind: str, made_of: bytes, what: str, fill: Callable[[Path], None]) -> Path:
@@ -79,12 +84,21 @@ def _made(kind: str, made_of: bytes, what: str, fill: Callable[[Path], None]) ->
 
 
 def _unpack(package: str, folder: Path) -> None:
-    simulate = ["apt-get", "install", "--simulate", "--no-install-recommends", package]
-    if subprocess.run(simulate, capture_output=True, check=False).returncode and os.geteuid() == 0:
+    """Fetch and unpack; once more with fresh lists where root can have them, since old ones name what is gone."""
+    try:
+        _download(package, folder)
+    except Missing:
+        if os.geteuid():
+            raise
         _do(["apt-get", "update", "-qq"])
-    needed = re.findall(r"^Inst (\S+)", _do(simulate), re.MULTILINE)
+        _download(package, folder)
+
+
+def _download(package: str, folder: Path) -> None:
+    planned = _do(["apt-get", "install", "--simulate", "--no-install-recommends", package])
+    needed = [package, *re.findall(r"^Inst (\S+)", planned, re.MULTILINE)]
     with tempfile.TemporaryDirectory() as downloads:
-        _do(["apt-get", "download", "-qq", *dict.fromkeys([package, *needed])], cwd=downloads)
+        _do(["apt-get", "download", "-qq", *dict.fromkeys(needed)], cwd=downloads)
         for archive in sorted(Path(downloads).glob("*.deb")):
             _do(["dpkg-deb", "--extract", archive, folder])
 
