@@ -7,8 +7,9 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; 
 BIN := .venv/bin
 UV_VERSION := 0.13.8
 READY := .venv/.ready
+PLOTTING := .venv/.plotting
 
-.PHONY: run test check bench pictures urls psql browser
+.PHONY: run test check bench bench-fanout bench-peers pictures urls psql browser
 
 ## Everything on one machine, with demo data and live trade: http://127.0.0.1:8000/
 run: $(READY)
@@ -32,6 +33,14 @@ check: $(READY)
 ## What it measures, beside the naive way; OUT=file.json keeps the rows.
 bench: $(READY)
 	@OUT=$(OUT) $(BIN)/python -m bench $(ARGS)
+
+## What a delivery costs, beside the naive way and a limit in C, about 2 minutes; OUT=file.json keeps it all.
+bench-fanout: $(PLOTTING)
+	@OUT=$(OUT) PLOT=$(or $(PLOT),docs/pictures/fan-out.svg) $(BIN)/python -m bench.fanout $(ARGS)
+
+## The same beside other servers too, which it installs as far as they can be had.
+bench-peers: $(PLOTTING)
+	@OUT=$(OUT) PEERS=1 PLOT=$(or $(PLOT),docs/pictures/fan-out-peers.svg) $(BIN)/python -m bench.fanout $(ARGS)
 
 ## Pictures of every page in its main states, to docs/pictures/.
 pictures: browser
@@ -58,3 +67,7 @@ $(READY): uv.lock pyproject.toml
 	@UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv sync --frozen --inexact --quiet --python $(BIN)/python
 	@touch $@
 	@echo "tideline: the environment is ready" >&2
+
+$(PLOTTING): $(READY)
+	@UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv sync --frozen --inexact --quiet --group bench --python $(BIN)/python
+	@touch $@
