@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -77,7 +78,7 @@ def peers(folder: Path) -> list[Make]:
     """Return the peers."""
     from bench.peers import SUBJECTS
 
-    return [lambda make=make: make(folder) for make in SUBJECTS]
+    return [partial(make, folder) for make in SUBJECTS]
 
 
 def attempt(make: Make, plan: Plan, seconds: float) -> Record:

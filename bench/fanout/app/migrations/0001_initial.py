@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 from realtime.adapters.capture import WatchTable
 
-FIELDS: list[tuple[str, models.Field[Any, Any]]] = [
+FIELDS: "list[tuple[str, models.Field[Any, Any]]]" = [
     ("id", models.BigAutoField(primary_key=True)),
     ("key", models.IntegerField(db_index=True)),
     ("n", models.BigIntegerField()),
