@@ -9,7 +9,7 @@ UV_VERSION := 0.13.8
 READY := .venv/.ready
 PLOTTING := .venv/.plotting
 
-.PHONY: run test check bench bench-fanout bench-peers pictures urls psql browser
+.PHONY: run test check bench bench-fanout bench-peers bench-edge pictures urls psql browser
 
 ## Everything on one machine, with demo data and live trade: http://127.0.0.1:8000/
 run: $(READY)
@@ -41,6 +41,10 @@ bench-fanout: $(PLOTTING)
 ## The same beside other servers too, which it installs as far as they can be had.
 bench-peers: $(PLOTTING)
 	@OUT=$(OUT) PEERS=1 PLOT=$(or $(PLOT),docs/pictures/fan-out-peers.svg) $(BIN)/python -m bench.fanout $(ARGS)
+
+## What a connection costs: latency, memory, processor, slow clients, storms; about 5 minutes, QUICK=1 for a short look.
+bench-edge: $(READY)
+	@OUT=$(OUT) QUICK=$(QUICK) $(BIN)/python -m bench.edge $(ARGS)
 
 ## Pictures of every page in its main states, to docs/pictures/.
 pictures: browser

@@ -49,6 +49,7 @@
 #define PORTS_PER_ADDRESS 20000 /* one source address has about 28,000 ports */
 #define RING (1u << 20)         /* how far apart two connections may be while progress is followed */
 #define LISTED_MAX 16
+#define CURSOR_WITHIN 512 /* a frame's head is shorter */
 
 typedef enum { IDLE, CONNECTING, UPGRADING, OPENING, LIVE, GONE } State;
 
@@ -61,6 +62,8 @@ typedef struct {
     Track track;
     char *rest; /* an incomplete frame */
     size_t rest_size;
+    char *epoch; /* of the last snapshot, and the position that has been reached since */
+    uint64_t position;
     char *carry; /* with --stream: the end of the payload so far, up to MESSAGE_TOKEN_MAX bytes */
     size_t carry_size;
 } Connection;
@@ -69,7 +72,7 @@ static struct {
     const char *host, *path, *subprotocol, *headers[LISTED_MAX], *counted[LISTED_MAX], *ask, *answer;
     int port, connections, at_once, header_count, counted_count;
     uint64_t start;
-    bool start_from_snapshot, stream;
+    bool start_from_snapshot, stream, cursors;
     Script script;
 } options = {.host = "127.0.0.1", .path = "/ws/", .at_once = 200, .start = UNSET};
 
@@ -247,20 +250,24 @@ static void ask_for_upgrade(Connection *connection)
     used += sprintf(template + used, "\r\n");
     connection->state = UPGRADING;
     watch(connection, EPOLLIN, EPOLL_CTL_MOD);
-    send_bytes(connection, request, fill_in(template, (size_t)used, connection->number, request));
+    send_bytes(connection, request, fill_in(template, (size_t)used, connection->number, "", request));
 }
 
 /* Go on with the script until it waits or ends. */
 static void proceed(Connection *connection)
 {
-    static char text[TEXT_MAX];
+    static char text[TEXT_MAX], cursor[TEXT_MAX];
+    *cursor = 0;
+    if (connection->epoch)
+        snprintf(cursor, sizeof cursor, ",\"cursor\":{\"epoch\":\"%s\",\"position\":%lu}", connection->epoch,
+                 connection->position);
     while (connection->state == OPENING && connection->step < options.script.count) {
         const Step *step = &options.script.steps[connection->step];
         if (step->kind == WAIT)
             return;
         connection->step++;
         send_frame(connection, step->kind == SEND_TEXT ? TEXT : BINARY, text,
-                   fill_in(step->text, step->size, connection->number, text));
+                   fill_in(step->text, step->size, connection->number, cursor, text));
     }
     if (connection->state != OPENING)
         return;
@@ -374,6 +381,21 @@ static void scan_stream(Connection *connection, const Frame *frame, uint64_t now
     memcpy(connection->carry, end - connection->carry_size, connection->carry_size);
 }
 
+/* Keep what a client keeps to resume; both stand before the rows. */
+static void keep_cursor(Connection *connection, const Frame *frame)
+{
+    const char *payload = (const char *)frame->payload;
+    size_t size = frame->size < CURSOR_WITHIN ? frame->size : CURSOR_WITHIN;
+    const char *epoch = memmem(payload, size, "\"epoch\":\"", 9), *position = memmem(payload, size, "\"position\":", 11);
+    if (epoch) {
+        const char *end = memchr(epoch + 9, '"', size - (size_t)(epoch + 9 - payload));
+        free(connection->epoch);
+        connection->epoch = end ? strndup(epoch + 9, (size_t)(end - epoch - 9)) : NULL;
+    }
+    if (position)
+        connection->position = strtoul(position + 11, NULL, 10);
+}
+
 static void take_data(Connection *connection, const Frame *frame, uint64_t now)
 {
     if (options.ask && frame->opcode == TEXT && frame->size == strlen(options.ask)
@@ -381,6 +403,8 @@ static void take_data(Connection *connection, const Frame *frame, uint64_t now)
         send_frame(connection, TEXT, options.answer, strlen(options.answer));
         return;
     }
+    if (options.cursors)
+        keep_cursor(connection, frame);
     for (int i = 0; i < options.counted_count; i++)
         if (memmem(frame->payload, frame->size, options.counted[i], strlen(options.counted[i])))
             counts[i]++;
@@ -392,7 +416,8 @@ static void take_data(Connection *connection, const Frame *frame, uint64_t now)
         scan_text(connection, frame, now);
     if (connection->state == OPENING) {
         const Step *step = &options.script.steps[connection->step];
-        if (memmem(frame->payload, frame->size, step->text, step->size)) {
+        if (memmem(frame->payload, frame->size, step->text, step->size)
+            || (step->other && memmem(frame->payload, frame->size, step->other, step->other_size))) {
             connection->step++;
             proceed(connection);
         }
@@ -643,7 +668,11 @@ static void parse(int argc, char **argv)
         case 'S': options.subprotocol = optarg; break;
         case 'H': options.headers[options.header_count++] = optarg; break;
         case 'c': options.counted[options.counted_count++] = optarg; break;
-        case 's': script_read(&options.script, optarg); break;
+        case 's':
+            script_read(&options.script, optarg);
+            for (int i = 0; i < options.script.count; i++)
+                options.cursors = options.cursors || strstr(options.script.steps[i].text, "{cursor}");
+            break;
         case 'l': lines_read(optarg); break;
         case 'B': options.stream = true; break;
         case 'b':

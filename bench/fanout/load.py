@@ -144,6 +144,8 @@ class Load:
     def _read(self) -> None:
         assert self._process.stdout is not None
         for line in self._process.stdout:
+            if not line.endswith("\n"):
+                break  # it was killed
             with self._changed:
                 if line.startswith("reached "):
                     self.reached = int(line[8:])

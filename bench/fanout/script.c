@@ -79,6 +79,12 @@ void script_read(Script *script, const char *path)
         if (!rest)
             fatal("%s: a line begins with text, binary or wait, not: %s", path, line);
         step->text = strdup(rest);
+        char *either = step->kind == WAIT ? strstr(step->text, " || ") : NULL;
+        if (either) {
+            *either = 0;
+            step->other = either + 4;
+            step->other_size = unescape(step->other);
+        }
         step->size = unescape(step->text);
         free(line);
     }
@@ -96,7 +102,7 @@ void lines_read(const char *path)
 }
 
 /* Write what the placeholder at `at` stands for; returns its own length, or 0 when it is none. */
-static size_t placeholder(const char *at, size_t left, int connection, char *to, size_t *written)
+static size_t placeholder(const char *at, size_t left, int connection, const char *cursor, char *to, size_t *written)
 {
     const char *close = memchr(at, '}', left);
     if (!close)
@@ -112,6 +118,11 @@ static size_t placeholder(const char *at, size_t left, int connection, char *to,
             fatal("--lines gives %d lines, connection %d has none", line_count, connection);
         *written = strlen(lines[connection]);
         memcpy(to, lines[connection], *written);
+        return size;
+    }
+    if (strcmp(text, "{cursor}") == 0) {
+        *written = strlen(cursor);
+        memcpy(to, cursor, *written);
         return size;
     }
     if (text[1] != 'i')
@@ -133,13 +144,13 @@ static size_t placeholder(const char *at, size_t left, int connection, char *to,
     return size;
 }
 
-size_t fill_in(const char *template, size_t size, int connection, char *to)
+size_t fill_in(const char *template, size_t size, int connection, const char *cursor, char *to)
 {
     size_t used = 0;
     for (size_t at = 0; at < size && used < TEXT_MAX - 4096;) {
         size_t written = 0, taken = 0;
         if (template[at] == '{')
-            taken = placeholder(template + at, size - at, connection, to + used, &written);
+            taken = placeholder(template + at, size - at, connection, cursor, to + used, &written);
         if (taken) {
             at += taken;
             used += written;

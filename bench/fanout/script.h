@@ -4,11 +4,12 @@
  *     binary \x10\x16\x00\x04MQTT\x04\x02\x00\x00\x00\x0aload{i:06}
  *     wait "last":true
  *
- * `wait` ends with the first data frame that contains the bytes. In every line, and in paths and headers, these
- * stand for something else on each connection:
+ * `wait` ends with the first data frame that contains the bytes; `wait A || B` with the first that contains either.
+ * In every line, and in paths and headers, these stand for something else on each connection:
  *
  *     {i}        the connection's number, from 0         {i%M}  its remainder by M       {i/M}  its quotient
  *     {i:06}     with zeros to at least six digits       {line} its line of the file given with --lines
+ *     {cursor}   ,"cursor":{"epoch":"…","position":…} of what it had when it was last connected; nothing at first
  *
  * and \xNN, \r, \n, \\ for bytes.
  */
@@ -26,6 +27,8 @@ typedef struct {
     StepKind kind;
     char *text;
     size_t size;
+    char *other; /* what a WAIT may end with instead, or NULL */
+    size_t other_size;
 } Step;
 
 typedef struct {
@@ -39,7 +42,7 @@ void script_read(Script *script, const char *path);
 /* Read the lines that {line} stands for. */
 void lines_read(const char *path);
 
-/* Fill in a template for a connection; returns the size, at most TEXT_MAX. `to` need not end in 0. */
-size_t fill_in(const char *template, size_t size, int connection, char *to);
+/* Fill in a template for a connection with its cursor; returns the size, at most TEXT_MAX. `to` need not end in 0. */
+size_t fill_in(const char *template, size_t size, int connection, const char *cursor, char *to);
 
 #endif
