@@ -44,6 +44,9 @@ END_SECONDS = 0.5
 SLICE_SECONDS = 0.005
 """How long the goodbyes may hold the loop at a time."""
 
+SLICING_SECONDS = 1.0
+"""How long the goodbyes make way for others; then the rest is told at once, for the process has to end."""
+
 
 def _pass_origin(_origin: str) -> str:
     """Take every Origin for "null", which is allowed: autobahn answers one that it can't read with 400.
@@ -191,14 +194,15 @@ class Server(DaphneServer):
         await self._cancel_the_rest()
 
     async def _say_goodbye(self) -> None:
-        """Close every WebSocket, in slices: clients answer, and sessions end, while others are still to be told."""
-        until = twisted_loop.time() + SLICE_SECONDS
+        """Close every WebSocket, in slices at first: clients answer, and sessions end, while others are being told."""
+        slice_end = twisted_loop.time() + SLICE_SECONDS
+        hurry = twisted_loop.time() + SLICING_SECONDS
         for protocol in list(self.connections):
             if isinstance(protocol, Connection):
                 protocol.socket.close(GOING_AWAY, "the server is going away")
-            if twisted_loop.time() > until:
+            if slice_end < twisted_loop.time() < hurry:
                 await asyncio.sleep(0)
-                until = twisted_loop.time() + SLICE_SECONDS
+                slice_end = twisted_loop.time() + SLICE_SECONDS
 
     async def _cancel_the_rest(self) -> None:
         """Cancel what still runs, background tasks of the application included, and wait for it to end."""

@@ -46,7 +46,7 @@ HANDSHAKE = frozenset(
 PARTS: tuple[tuple[Any, frozenset[str]], ...] = (
     (
         Server,
-        frozenset({"application_checker", "application_close_timeout", "create_application", "handle_reply"})
+        frozenset({"application_checker", "create_application", "handle_reply"})
         | {"kill_all_applications", "protocol_connected", "protocol_disconnected", "run", "timeout_checker"},
     ),
     (
