@@ -1,13 +1,14 @@
 /* Very many WebSocket subscribers in one thread, cheap enough not to be what is measured.
  *
  *     load --port P --connections N [--host 127.0.0.1] [--path /ws/] [--subprotocol NAME] [--header "Name: value"]…
- *          [--script FILE] [--lines FILE] [--at-once 200] [--start seen|snapshot|NUMBER] [--stream]
+ *          [--script FILE] [--lines FILE] [--at-once 200] [--patience 30] [--start seen|snapshot|NUMBER] [--stream]
  *          [--reply "2=3"] [--count TEXT]…
  *
  * Each connection sends what the script says (script.h) and then counts deliveries: every `"n":<number>` in its text
  * frames is one, numbers of one connection must be contiguous (tally.h). `--start` says before which number they
  * begin: 0 at the start of a log, `snapshot` for the highest number that came while the script ran, `seen` for
  * whatever comes first. `--stream` looks for numbers in binary frames too, and across the bounds of frames.
+ * One whose script has not ended after `--patience` seconds has failed, as has one that is refused.
  * `--reply` answers a text frame that is exactly the left side by the right side; pings are answered always.
  * `--count` counts frames that contain a text. The handshake's accept key and UTF-8 are not checked.
  *
@@ -49,6 +50,7 @@
 #define PORTS_PER_ADDRESS 20000 /* one source address has about 28,000 ports */
 #define RING (1u << 20)         /* how far apart two connections may be while progress is followed */
 #define LISTED_MAX 16
+#define TURN_MS 250 /* how long the loop may wait while connections are opened */
 #define CURSOR_WITHIN 512 /* a frame's head is shorter */
 
 typedef enum { IDLE, CONNECTING, UPGRADING, OPENING, LIVE, GONE } State;
@@ -70,11 +72,11 @@ typedef struct {
 
 static struct {
     const char *host, *path, *subprotocol, *headers[LISTED_MAX], *counted[LISTED_MAX], *ask, *answer;
-    int port, connections, at_once, header_count, counted_count;
+    int port, connections, at_once, patience, header_count, counted_count;
     uint64_t start;
     bool start_from_snapshot, stream, cursors;
     Script script;
-} options = {.host = "127.0.0.1", .path = "/ws/", .at_once = 200, .start = UNSET};
+} options = {.host = "127.0.0.1", .path = "/ws/", .at_once = 200, .patience = 30, .start = UNSET};
 
 static Connection *connections;
 static int epoll;
@@ -153,7 +155,7 @@ static void progress_note(uint64_t from, uint64_t to)
 static struct {
     bool running;
     int next, end, under_way, live, failed;
-    uint64_t began;
+    uint64_t began, looked;
     Histogram upgraded, opened;
     char failure[200];
 } opening;
@@ -312,8 +314,24 @@ static void open_print(void)
     printf("\"}\n");
 }
 
+/* Give up those that take too long; looked for a few times a second. */
+static void open_patiently(void)
+{
+    uint64_t now = now_ns();
+    if (now - opening.looked < TURN_MS * 1000000u)
+        return;
+    opening.looked = now;
+    for (int i = 0; i < opening.next; i++) {
+        Connection *each = &connections[i];
+        if (each->state >= CONNECTING && each->state <= OPENING
+            && now - each->began > (uint64_t)options.patience * 1000000000u)
+            drop(each, "it takes too long");
+    }
+}
+
 static void open_more(void)
 {
+    open_patiently();
     while (opening.next < opening.end && opening.under_way < options.at_once) {
         Connection *next = &connections[opening.next++];
         if (next->state == IDLE || next->state == GONE)
@@ -653,7 +671,7 @@ static void parse(int argc, char **argv)
         {"host", 1, 0, 'h'},   {"port", 1, 0, 'p'},  {"path", 1, 0, 'P'},  {"connections", 1, 0, 'n'},
         {"at-once", 1, 0, 'k'}, {"header", 1, 0, 'H'}, {"script", 1, 0, 's'}, {"subprotocol", 1, 0, 'S'},
         {"lines", 1, 0, 'l'},  {"start", 1, 0, 'b'}, {"stream", 0, 0, 'B'}, {"reply", 1, 0, 'r'},
-        {"count", 1, 0, 'c'},  {0, 0, 0, 0},
+        {"count", 1, 0, 'c'},  {"patience", 1, 0, 't'}, {0, 0, 0, 0},
     };
     for (int option; (option = getopt_long(argc, argv, "", known, NULL)) != -1;) {
         if ((option == 'H' && options.header_count == LISTED_MAX)
@@ -665,6 +683,7 @@ static void parse(int argc, char **argv)
         case 'P': options.path = optarg; break;
         case 'n': options.connections = atoi(optarg); break;
         case 'k': options.at_once = atoi(optarg); break;
+        case 't': options.patience = atoi(optarg); break;
         case 'S': options.subprotocol = optarg; break;
         case 'H': options.headers[options.header_count++] = optarg; break;
         case 'c': options.counted[options.counted_count++] = optarg; break;
@@ -707,7 +726,7 @@ int main(int argc, char **argv)
         fatal("commands come through a pipe: %s", strerror(errno));
     measure();
     for (;;) {
-        int count = epoll_wait(epoll, events, EVENTS, -1);
+        int count = epoll_wait(epoll, events, EVENTS, opening.running ? TURN_MS : -1);
         bool told = false;
         for (int i = 0; i < count; i++)
             if (events[i].data.ptr)

@@ -32,12 +32,14 @@ class Audience:
     start: str = "0"
     stream: bool = False
     at_once: int = 200
+    patience_seconds: int = 30
     options: Sequence[str] = field(default_factory=list)
 
     def arguments(self, folder: Path) -> list[str]:
         """Return the command line, with what is long in files."""
         argv = [str(compiled("load")), f"--port={self.port}", f"--connections={self.connections}"]
         argv += [f"--path={self.path}", f"--start={self.start}", f"--at-once={self.at_once}"]
+        argv.append(f"--patience={self.patience_seconds}")
         argv += [f"--header={header}" for header in self.headers]
         argv += [f"--subprotocol={self.subprotocol}"] if self.subprotocol else []
         argv += ["--stream"] if self.stream else []

@@ -211,6 +211,13 @@ def test_a_refused_handshake_is_counted(server: Server) -> None:
     assert "4503" in opened["failure"]
 
 
+def test_an_opening_that_does_not_end_is_given_up(server: Server) -> None:
+    """A subject that never answers does not hold the benchmark up for good."""
+    with Load(audience(server, 1, script=["wait never"], patience_seconds=0)) as load:
+        opened = load.connect()
+    assert (opened["connections"], opened["failed"]) == (0, 1)
+
+
 def test_a_closed_connection_is_told(server: Server) -> None:
     """A connection that the server closes is told with its code, and no longer held to have reached anything."""
     with Load(audience(server, 2)) as load:

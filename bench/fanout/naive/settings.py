@@ -6,4 +6,8 @@ from bench.fanout.app.settings import *  # noqa: F403
 from bench.fanout.app.settings import CHANNEL_LAYERS, INSTALLED_APPS
 
 INSTALLED_APPS = [*INSTALLED_APPS, "bench.fanout.naive"]
-CHANNEL_LAYERS = {"default": {**CHANNEL_LAYERS["default"], "BACKEND": os.environ["BENCH_LAYER"]}}
+
+CONFIG = CHANNEL_LAYERS["default"]["CONFIG"]
+# redis-py allows 100 connections, and the core layer asks for one more with each handshake under way.
+HOSTS = [{"address": address, "max_connections": 20_000} for address in CONFIG["hosts"]]
+CHANNEL_LAYERS = {"default": {"BACKEND": os.environ["BENCH_LAYER"], "CONFIG": {**CONFIG, "hosts": HOSTS}}}
