@@ -8,7 +8,9 @@ docs/decisions/processes-share-one-socket.md has it.
 Importing this module installs Twisted's reactor. `PARTS` names what is used of Twisted besides its interface.
 """
 
+import os
 import socket
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +19,7 @@ from twisted.internet import reactor, tcp
 
 from realtime.server.daphne import Server
 from realtime.server.loads import AT_ONCE, Loads
+from realtime.server.processes import STOP_SECONDS
 
 PARTS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (tcp.Port, ("_fromListeningDescriptor", "startListening", "transport", "doRead", "startReading", "stopReading")),
@@ -71,6 +74,10 @@ def fair(loads: Loads, number: int) -> type[Any]:
     return FairPort
 
 
+END_SECONDS = STOP_SECONDS - 1.0
+"""A process that stops is gone after so long, even if its loop hangs in somebody's query."""
+
+
 class OneOfSeveral(Server):
     """Process `number` of those that share `listener`; `own` is a listening socket that it alone has.
 
@@ -113,9 +120,16 @@ class OneOfSeveral(Server):
         if self._own:
             self._own.close()
         self._loads.join(self._number)
-        reactor.addSystemEventTrigger("before", "shutdown", self._loads.leave, self._number)
+        reactor.addSystemEventTrigger("before", "shutdown", self._leave)
         self._turn()
         self._joined()
+
+    def _leave(self) -> None:
+        self._loads.leave(self._number)
+        # A thread that waits for PostgreSQL can't be ended, and whoever waits for it waits too.
+        last = threading.Timer(END_SECONDS, os._exit, (0,))
+        last.daemon = True
+        last.start()
 
     def _turn(self) -> None:
         self._turning()

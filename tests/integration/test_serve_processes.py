@@ -113,6 +113,7 @@ class Page:
 
     def take(self, frame: Frame) -> None:
         """Keep what a frame says."""
+        assert frame["type"] != "error", frame
         if frame["type"] in ("snapshot", "resumed"):
             self.answer = frame["type"]
             self.cursor = {"epoch": frame["epoch"], "position": frame["position"]}
@@ -188,9 +189,8 @@ async def test_a_killed_process_is_replaced_and_its_clients_resume(
     await asyncio.gather(*[page.sees("later") for page in (back, kept, anew)])
 
 
-async def test_a_queued_connection_outlives_the_processes(several: Callable[..., Several], database: Database) -> None:
+async def test_a_queued_connection_outlives_the_processes(several: Callable[..., Several]) -> None:
     """Connected while both hang and before both die, it is served by those that replace them."""
-    rename(database, "first")
     server = several()
     pids = [server.pids(number)[0] for number in (1, 2)]
     for pid in pids:
@@ -204,11 +204,8 @@ async def test_a_queued_connection_outlives_the_processes(several: Callable[...,
 
 
 @pytest.mark.parametrize("reach", ["the parent", "everyone"])
-async def test_a_stop_closes_all_sockets_with_4000(
-    several: Callable[..., Several], database: Database, reach: str
-) -> None:
+async def test_a_stop_closes_all_sockets_with_4000(several: Callable[..., Several], reach: str) -> None:
     """Nothing is left, the exit code is 0, and nobody complains; also when a terminal's signal reaches them all."""
-    rename(database, "first")
     server = several()
     pages = [await Page.opened(server.ws(number)) for number in (1, 2, 1, 2)]
     pids = server.pids(1) + server.pids(2)
@@ -225,9 +222,8 @@ async def test_a_stop_closes_all_sockets_with_4000(
         socket.create_connection(("127.0.0.1", server.port))
 
 
-async def test_nobody_outlives_a_killed_parent(several: Callable[..., Several], database: Database) -> None:
+async def test_nobody_outlives_a_killed_parent(several: Callable[..., Several]) -> None:
     """The kernel tells the children, which say goodbye to their clients."""
-    rename(database, "first")
     server = several()
     pages = [await Page.opened(server.ws(number)) for number in (1, 2)]
     pids = server.pids(1) + server.pids(2)
@@ -236,9 +232,8 @@ async def test_nobody_outlives_a_killed_parent(several: Callable[..., Several], 
     await soon(lambda: not any(alive(pid) for pid in pids), 20)
 
 
-async def test_a_crash_loop_backs_off(several: Callable[..., Several], database: Database) -> None:
+async def test_a_crash_loop_backs_off(several: Callable[..., Several]) -> None:
     """Whoever ends as soon as it starts is started later each time, and the other one serves on."""
-    rename(database, "first")
     server = several()
     kept = await Page.opened(server.ws(2))
     for turn in range(1, 5):

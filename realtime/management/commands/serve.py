@@ -2,7 +2,9 @@
 
 import argparse
 import errno
+import os
 import socket
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -60,7 +62,9 @@ class Command(BaseCommand):
         serving = Serving(listener, own, count, shown=f"[{host}]" if ":" in host else host)
         if count == 1:
             serving.serve(1, ready=serving.ready, turning=lambda: None)
-            return
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(0)  # Python would wait for threads that wait for PostgreSQL
         import_string(settings.ASGI_APPLICATION)  # once for all; what is wrong with it shows here
         connections.close_all()
         if found := hindrances():
@@ -106,6 +110,8 @@ class Serving:
             ready=ready,
             turning=turning,
             message_max_bytes=bounds.command_max_bytes,
+            connection_queue_bytes=bounds.connection_queue_bytes,
+            process_queue_bytes=bounds.process_queue_bytes,
         ).run()
 
     def ready(self) -> None:
