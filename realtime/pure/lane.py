@@ -47,18 +47,22 @@ class Pass:
     members: list[Member]
     done: int = 0
     """So many of the members have been visited."""
+    seconds: float = 0.0
+    """So long that has taken."""
 
 
 class Lane:
     """The level subscriptions of one view under one topic name."""
 
-    __slots__ = ("_left", "_pass", "_updates", "members", "told_at", "topic_json")
+    __slots__ = ("_left", "_pass", "_updates", "members", "rests_until", "told_at", "topic_json")
 
     def __init__(self, topic_json: bytes, left: Callable[["Lane", Member], None]) -> None:
         self.topic_json = topic_json
         self.members: dict[Subscriber, Member] = {}
         self.told_at = 0.0
         """When its last pass ended."""
+        self.rests_until = 0.0
+        """No pass is to begin before."""
         self._updates: deque[Update] = deque()
         self._pass: Pass | None = None
         self._left = left

@@ -24,6 +24,7 @@ from realtime.pure.subscription import Subscription
 from realtime.pure.view import Subscriber, Update
 from realtime.server.extension import Listener, Prepared
 from tests.support.sessions import LIMITS, NEVER_STALE, Client, PlainView, selection
+from tests.support.waiting import soon
 
 ANNA = Identity(session_key="k", user=SimpleNamespace(pk=1), name="anna", fingerprint="1")
 OFTEN = ["change"] * 6 + ["slice"] * 6
@@ -180,10 +181,9 @@ class Person:
         return all(self.socket.client.has(view, topic) for topic in self.socket.client.rows)
 
 
-async def passes() -> None:
+async def passes(hub: OneView) -> None:
     """Let the fan-out do all it has to."""
-    for _ in range(100):
-        await asyncio.sleep(0)
+    await soon(lambda: hub.fanout._turn is None and not hub.fanout._resting)
 
 
 async def play(seed: int) -> None:
@@ -215,14 +215,15 @@ async def play(seed: int) -> None:
                 getattr(person, step)()
     for person in people:
         person.settle()
-    await passes()
+    await passes(hub)
     for person in people:
         assert person.has(hub.view)
 
 
 @pytest.fixture
 def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Passes of a few frames, slices of a few members: all that can come between them does."""
+    """Passes of a few frames, slices of a few members, no rest: all that can come between them does."""
+    monkeypatch.setattr(fanout, "REST_FROM_SECONDS", float("inf"))
     monkeypatch.setattr(lane, "PASS_BYTES", 400)
     monkeypatch.setattr(fanout, "SLICE_MEMBERS", 3)
 
@@ -288,7 +289,7 @@ async def test_updates_that_meet_leave_in_one_write() -> None:
     people = await people_on(hub, 3, "stock")
     for n in range(3):
         hub.change({1: {"n": n}})
-    await passes()
+    await passes(hub)
     assert [len(person.socket.writes) for person in people] == [1, 1, 1]
     first, *others = [person.socket.writes[0] for person in people]
     assert len(first) == 3
@@ -300,12 +301,13 @@ async def test_topics_that_meet_leave_in_one_write() -> None:
     hub = OneView(PlainView(rows=[1]))
     people = await people_on(hub, 2, "stock", "also")
     hub.change({1: {"n": 1}})
-    await passes()
+    await passes(hub)
     assert [[len(write) for write in person.socket.writes] for person in people] == [[2], [2]]
 
 
 async def test_a_fan_out_lets_others_have_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     """No more than SLICE_MEMBERS are written to between two turns of the loop; a small topic waits for one slice."""
+    monkeypatch.setattr(fanout, "REST_FROM_SECONDS", float("inf"))
     monkeypatch.setattr(fanout, "SLICE_MEMBERS", 10)
     crowded, small = OneView(PlainView(rows=[1])), OneView(PlainView(rows=[1]))
     small.fanout = crowded.fanout
@@ -322,17 +324,37 @@ async def test_a_fan_out_lets_others_have_their_turn(monkeypatch: pytest.MonkeyP
     assert turns_until_small <= 2
 
 
+async def test_a_lane_that_took_long_rests_and_what_comes_meanwhile_leaves_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The first update leaves at once; those that come while the lane rests wait for its end, and are one write."""
+    monkeypatch.setattr(fanout, "REST_FROM_SECONDS", 0.0)
+    hub = OneView(PlainView(rows=[1]))
+    (person,) = await people_on(hub, 1, "stock")
+    hub.change({1: {"n": 0}})
+    await soon(lambda: len(person.socket.writes) == 1)
+    (resting,) = {each.lane for each in hub.view.listeners.open}  # type: ignore[attr-defined]  # all are level
+    resting.rests_until = asyncio.get_running_loop().time() + 0.05
+    for n in range(1, 4):
+        hub.change({1: {"n": n}})
+        await asyncio.sleep(0)
+    assert len(person.socket.writes) == 1
+    await passes(hub)
+    assert [len(write) for write in person.socket.writes] == [1, 3]
+    assert person.has(hub.view)
+
+
 async def test_an_update_larger_than_a_pass_is_taken_by_each_at_its_own_speed() -> None:
     """A megabyte goes to no socket at once: the one that is congested by its first frame gets no second."""
     hub = OneView(PlainView(rows=range(40), frame_max_bytes=64 * 1024))
     slow, quick = await people_on(hub, 2, "stock")
     slow.socket.clogs = True
     hub.change({key: {"n": "x" * 16_000} for key in range(40)})
-    await passes()
+    await passes(hub)
     assert quick.has(hub.view)
     assert sum(len(write) for write in slow.socket.writes) == 1
     slow.socket.drain()
-    await passes()
+    await passes(hub)
     assert slow.has(hub.view)
 
 
@@ -346,10 +368,10 @@ async def test_who_is_told_apart_comes_back_to_the_lane() -> None:
         else:
             getattr(person, trouble)()
         hub.change({1: {"n": trouble}})
-        await passes()
+        await passes(hub)
         hub.change({1: {"n": relief}})
         assert len(hub.view.listeners.apart) == 1
         person.settle()
-        await passes()
+        await passes(hub)
         assert not hub.view.listeners.apart
         assert person.has(hub.view)
