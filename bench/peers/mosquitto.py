@@ -1,7 +1,9 @@
 """Mosquitto's WebSocket listener; publishing over MQTT on TCP, QoS 0.
 
 QoS 0 without a limit on what waits for a client (a limit would drop), TCP_NODELAY, nothing stored, no $SYS topics.
-Debian's has libwebsockets served after its own sockets, at least every 100 ms: opening takes that long a step.
+Mosquitto 2.0 serves its WebSocket clients between two waits of up to 100 ms for its own sockets, each step of the
+opening and, when several messages are due, each message: delays and rates at saturation are those of that, and what
+compares is CPU per delivery. No setting changes it.
 """
 
 import struct

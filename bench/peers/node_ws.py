@@ -10,7 +10,7 @@ import json
 
 from bench.fanout.load import Audience
 from bench.fanout.subjects import Change, message
-from bench.peers.installing import PROGRAMS, node_modules
+from bench.peers.installing import PROGRAMS, node, node_modules
 from bench.peers.peer import Peer, Publisher
 from bench.peers.redis import command, publisher_to
 
@@ -22,14 +22,14 @@ class NodeWs(Peer):
     mode = "each"
 
     def install(self) -> None:
-        """Fetch `ws` and `redis` with npm."""
+        """Fetch Node, and `ws` and `redis` with npm."""
         node_modules()
 
     def begin(self) -> Publisher:
         """Start Valkey and Node."""
         valkey = self.run_valkey()
         variables = {"PORT": str(self.port), "REDIS_URL": valkey.url(), "NODE_ENV": "production"}
-        self.run("node", PROGRAMS / "ws.js", self.mode, NODE_PATH=str(node_modules()), **variables)
+        self.run(node(), PROGRAMS / "ws.js", self.mode, NODE_PATH=str(node_modules()), **variables)
         return publisher_to(valkey)
 
     def audience(self, connections: int) -> Audience:

@@ -5,7 +5,7 @@ compression, no log; orjson encodes. Messages come from Redis, from another proc
 sends them; python-socketio encodes a message once per room. REDIS_URL comes from the environment.
 
 It makes a task for each recipient of a message, so the garbage collector as Python sets it (a run for every 700 new
-objects) took half of the time when this was profiled with 1,000 clients: it runs rarely here.
+objects) took half of the time with 1,000 clients when this was profiled. It runs rarely here.
 """
 
 import gc
