@@ -141,6 +141,7 @@ def _costs(window: dict[str, Any], used: dict[str, float], changes: int) -> Reco
         "deliveries_per_second": window["deliveries"] / window["seconds"],
         "changes_per_second": changes / window["seconds"],
         "frames_per_delivery": window["frames"] / deliveries,
+        "reads_per_delivery": window["reads"] / deliveries,
         "p50_ms": window["p50_ms"],
         "p99_ms": window["p99_ms"],
         "max_ms": window["max_ms"],

@@ -47,6 +47,8 @@ TARGETS = (
     Target("saturated", RATE, TIDELINE, at_least=1.6, subject="Tideline, 2 processes"),
 )
 
+FAULTS = ("lost", "behind", "doubled", "reordered", "refused", "closed")
+
 OURS = (TIDELINE, NAIVE, "C limit")
 
 
@@ -60,12 +62,10 @@ def faultless(records: Sequence[Record]) -> list[Record]:
     return [
         {
             "scenario": record["scenario"],
-            "target": f"{record['subject']}: nothing lost, behind, doubled, reordered, refused or closed",
-            "ratio": "",
-            "at_most": "",
-            "reached": not any(
-                record[name] for name in ("lost", "behind", "doubled", "reordered", "refused", "closed")
-            ),
+            "what": f"{record['subject']}: {', '.join(FAULTS)}",
+            "value": (faults := sum(record[name] for name in FAULTS)),
+            "at_most": 0,
+            "reached": not faults,
         }
         for record in records
         if record["subject"].startswith(TIDELINE) and "missing" not in record
@@ -86,8 +86,8 @@ def _judged(target: Target, records: Sequence[Record]) -> Record | None:
     ratio = measured[target.subject] / against if against else float("nan")
     return {
         "scenario": target.scenario,
-        "target": f"{target.measure} of {target.subject} / {', '.join(n for n in others if others[n] == against)}",
-        "ratio": ratio,
+        "what": f"{target.measure} of {target.subject} / {', '.join(n for n in others if others[n] == against)}",
+        "value": ratio,
         "at_least" if target.at_least else "at_most": target.at_least or target.at_most,
         "reached": ratio >= target.at_least if target.at_least else ratio <= target.at_most,
     }

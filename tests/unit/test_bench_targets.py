@@ -17,7 +17,7 @@ def test_the_better_naive_way_counts() -> None:
     """Of the two channel layers, the cheaper is what is compared with."""
     rows = [record("Tideline", 10.0), record("naive Channels, core layer", 300.0), record("naive Channels, x", 150.0)]
     (found,) = judge(rows)
-    assert (found["ratio"], found["at_most"], found["reached"]) == (pytest.approx(10 / 150), 1 / 20, False)
+    assert (found["value"], found["at_most"], found["reached"]) == (pytest.approx(10 / 150), 1 / 20, False)
 
 
 def test_what_was_not_measured_is_not_judged() -> None:
@@ -39,7 +39,7 @@ def test_every_peer_means_the_cheapest_one() -> None:
         record("nginx + nchan", 0.5, "saturated"),
     ]
     (found,) = judge(rows)
-    assert found["target"].endswith("nginx + nchan")
+    assert found["what"].endswith("nginx + nchan")
     assert not found["reached"]
 
 
