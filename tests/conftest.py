@@ -4,8 +4,10 @@ The servers start when the first test asks for them: tests of the pure core need
 servers of the environment's DATABASE_URL and REDIS_URL.
 """
 
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +26,10 @@ FAST = {"fsync": "off", "full_page_writes": "off", "max_prepared_transactions": 
 MACHINE = machine()
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give workers whole modules, whose fixtures are made once, and one of them all tests that want to be alone."""
-    for item in items:
-        group = "alone" if item.get_closest_marker("alone") else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+    """Put those of a module that want to be alone beside each other: the workers wait for them once."""
+    modules = {path: index for index, path in enumerate(dict.fromkeys(item.path for item in items))}
+    items.sort(key=lambda item: (modules[item.path], item.get_closest_marker("alone") is None))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -190,14 +190,62 @@ class RunningServer:
         return f"ws://127.0.0.1:{self.port}/ws/"
 
 
+class Edge(Enum):
+    """The servers that a session may run on: the product's own, and two that offer it ASGI's `send` alone."""
+
+    SERVE = "serve"
+    DAPHNE = "daphne"
+    UVICORN = "uvicorn"
+
+
+READY = {
+    Edge.SERVE: "Tideline on http",
+    Edge.DAPHNE: "Listening on TCP address",
+    Edge.UVICORN: "Uvicorn running on",
+}
+
+
 @pytest.fixture
-def server_process(product: StartProcess) -> Callable[..., RunningServer]:
+def edge(request: pytest.FixtureRequest) -> Edge:
+    """The server that `server_process` starts: the product's own, but where the test is marked `on_every_edge`."""
+    chosen: Edge = getattr(request, "param", Edge.SERVE)
+    return chosen
+
+
+on_every_edge = pytest.mark.parametrize("edge", list(Edge), indirect=True, ids=[each.value for each in Edge])
+"""Runs a test on each: what it promises must hold with the extension to ASGI and without it."""
+
+
+@pytest.fixture
+def asgi_server(processes: StartProcess, database: Database, redis_url: str) -> Callable[..., Process]:
+    """Factory of stock ASGI servers with the product on them: `asgi_server(Edge.DAPHNE, port)`."""
+    surroundings = {"DATABASE_URL": database.url, "REDIS_URL": redis_url, **PRODUCTION}
+    arguments = {
+        Edge.DAPHNE: ["-b", "127.0.0.1", "-p", "{port}"],
+        Edge.UVICORN: ["--host", "127.0.0.1", "--port", "{port}", "--no-access-log"],
+    }
+
+    def start(kind: Edge, port: int, **variables: str) -> Process:
+        given = [each.format(port=port) for each in arguments[kind]]
+        argv = [sys.executable, "-W", "error", "-m", kind.value, *given, "asgi:application"]
+        return processes(kind.value, argv, **{**surroundings, **variables})
+
+    return start
+
+
+@pytest.fixture
+def server_process(
+    edge: Edge, product: StartProcess, asgi_server: Callable[..., Process]
+) -> Callable[..., RunningServer]:
     """Factory of servers as processes of their own; returns when it takes connections."""
 
     def start(port: int | None = None, **variables: str) -> RunningServer:
         port = port or free_port()
-        process = product("serve", "--host", "127.0.0.1", "--port", str(port), **variables)
-        process.wait_for("Tideline on http", 60.0)  # a busy machine takes its time to import
+        if edge is Edge.SERVE:
+            process = product("serve", "--host", "127.0.0.1", "--port", str(port), **variables)
+        else:
+            process = asgi_server(edge, port, **variables)
+        process.wait_for(READY[edge])
         return RunningServer(process, port)
 
     return start

@@ -13,7 +13,7 @@ from django.utils import timezone
 from core.accounts.models import Customer, User
 from core.orders.models import Order
 from core.stock.models import Warehouse
-from tests.conftest import RunningServer
+from tests.conftest import RunningServer, on_every_edge
 from tests.support.caller import Caller, Frame
 from tests.support.databases import Database
 from tests.support.people import buyer, sign_in, staff
@@ -41,6 +41,7 @@ def numbers(caller: Caller, topic: str = "orders/mine") -> set[str]:
     return {row["number"] for (kind, _), row in caller.rows(topic).items() if kind == "order"}
 
 
+@on_every_edge
 @pytest.mark.alone
 def test_who_is_signed_in_no_longer_is_closed(server: RunningServer) -> None:
     """Signing out, expiry, deactivation and a new password close with 4501; everyone else stays."""
@@ -67,6 +68,7 @@ def test_who_is_signed_in_no_longer_is_closed(server: RunningServer) -> None:
         stays.until(lambda: len(stays.rows("stock")) == 1)
 
 
+@on_every_edge
 @pytest.mark.alone
 def test_a_lost_role_revokes_its_topics_alone(server: RunningServer) -> None:
     """Someone who no longer works here loses the stock, and keeps what is public."""
@@ -82,6 +84,7 @@ def test_a_lost_role_revokes_its_topics_alone(server: RunningServer) -> None:
         assert caller.ask(type="unsubscribe", topic="materials")["type"] == "unsubscribed"
 
 
+@on_every_edge
 @pytest.mark.alone
 def test_another_customer_gives_another_view(server: RunningServer) -> None:
     """`orders/mine` of someone who changed sides: the other's orders replace the first one's, or none are left."""
@@ -103,6 +106,7 @@ def test_another_customer_gives_another_view(server: RunningServer) -> None:
         assert "orders/mine" not in caller.known.rows
 
 
+@on_every_edge
 def test_customers_see_their_own_orders_alone(server: RunningServer) -> None:
     """Changes reach those whose order it is; a reassigned one leaves here by its key, and comes whole to the other."""
     acme, bolt = Customer.objects.create(name="Acme"), Customer.objects.create(name="Bolt")
@@ -148,6 +152,7 @@ def resume(server: RunningServer, session: str, topic: str, epoch: str, position
         return caller.wait(lambda frame: frame.get("id") == identifier)
 
 
+@on_every_edge
 def test_a_cursor_serves_only_where_it_was_given(server: RunningServer, database: Database) -> None:
     """Another user, another customer, the future or a dead epoch: a snapshot, and no effect on anyone else."""
     acme, bolt = Customer.objects.create(name="Acme"), Customer.objects.create(name="Bolt")
@@ -174,6 +179,7 @@ def test_a_cursor_serves_only_where_it_was_given(server: RunningServer, database
         assert [frame["type"] for frame in undisturbed.frames] == ["welcome", "snapshot", "changes"]
 
 
+@on_every_edge
 @pytest.mark.alone
 def test_when_identities_cannot_be_checked_nothing_is_shown(server: RunningServer, database: Database) -> None:
     """Sessions older than 1.5 s since their check are held; nobody is closed, and all is shown after the next check."""

@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.models import Group
 
 from core.notifications.models import AudienceKind, Notification
-from tests.conftest import RunningServer
+from tests.conftest import RunningServer, on_every_edge
 from tests.support.caller import Caller
 from tests.support.databases import Database
 from tests.support.people import buyer, staff
@@ -57,6 +57,7 @@ def titles(caller: Caller) -> list[str]:
     return [row["title"] for (kind, _), row in caller.rows("notifications/mine").items() if kind == "notification"]
 
 
+@on_every_edge
 @pytest.mark.alone
 def test_signing_out_ends_the_sockets_of_that_session_everywhere(pair: Pair) -> None:
     """On both servers, within two seconds; another browser of the same user stays."""
@@ -74,6 +75,7 @@ def test_signing_out_ends_the_sockets_of_that_session_everywhere(pair: Pair) -> 
     assert who(pair.other, staying) == "boss"
 
 
+@on_every_edge
 @pytest.mark.alone
 def test_a_new_password_ends_all_other_sessions_and_keeps_ones_own(pair: Pair) -> None:
     """The others' sockets close on both servers within two seconds; the browser that changed it goes on."""
@@ -95,6 +97,7 @@ def test_a_new_password_ends_all_other_sessions_and_keeps_ones_own(pair: Pair) -
     assert arrived(pair.other, "boss", "ebb-and-flow-7").session
 
 
+@on_every_edge
 @pytest.mark.alone
 def test_another_role_is_felt_by_open_sockets(pair: Pair) -> None:
     """Within two seconds whoever is given a role sees what is said to it, and whoever loses it sees it no more."""

@@ -20,7 +20,7 @@ from core.notifications.models import Notification
 from core.notifications.services.keeping import archive
 from core.notifications.services.reading import mark_all_read, mark_read
 from core.notifications.services.telling import notify
-from tests.conftest import RunningServer
+from tests.conftest import RunningServer, on_every_edge
 from tests.support.caller import Caller
 from tests.support.databases import Database
 from tests.support.people import buyer, sign_in, staff
@@ -83,6 +83,7 @@ def arrivals(caller: Caller) -> Counter[str]:
     return come
 
 
+@on_every_edge
 def test_each_audience_is_told_and_no_other(server: RunningServer, database: Database) -> None:
     """Two of one customer, another's, staff with a role, a group that calls itself staff: to each what is theirs."""
     acme, bolt = a_customer(name="Acme"), a_customer(name="Bolt")
@@ -113,6 +114,7 @@ def test_each_audience_is_told_and_no_other(server: RunningServer, database: Dat
     assert Notification.objects.count() == 5
 
 
+@on_every_edge
 def test_whoever_is_not_signed_in_is_told_nothing(server: RunningServer) -> None:
     """The topic is forbidden to anonymous clients, and not there for the deactivated."""
     user = staff()
@@ -122,6 +124,7 @@ def test_whoever_is_not_signed_in_is_told_nothing(server: RunningServer) -> None
             assert caller.subscribe(TOPIC)["code"] == "forbidden"
 
 
+@on_every_edge
 @pytest.mark.alone
 def test_a_role_counts_from_when_it_is_given_until_it_is_taken(server: RunningServer) -> None:
     """Within two seconds of the commit, on an open connection; a renamed role is another one."""
@@ -156,6 +159,7 @@ def come_back(server: RunningServer, user: User, left: Caller) -> Caller:
     return caller
 
 
+@on_every_edge
 def test_each_comes_exactly_once_live_and_after_an_absence(
     server: RunningServer, server_process: StartServer, database: Database
 ) -> None:
@@ -188,6 +192,7 @@ def test_each_comes_exactly_once_live_and_after_an_absence(
         assert set(arrivals(third).values()) == {1}
 
 
+@on_every_edge
 def test_what_is_rolled_back_is_never_told(server: RunningServer) -> None:
     """The caller's transaction decides."""
     user = staff()
@@ -200,6 +205,7 @@ def test_what_is_rolled_back_is_never_told(server: RunningServer) -> None:
         assert set(arrivals(caller)) == {"now"}
 
 
+@on_every_edge
 def test_what_is_read_on_one_device_is_read_on_all(server: RunningServer) -> None:
     """Both connections of the user are in step; another reader of the same row is not touched."""
     user, other = staff("hanne"), staff("otto")
@@ -221,6 +227,7 @@ def test_what_is_read_on_one_device_is_read_on_all(server: RunningServer) -> Non
         assert unread(laptop) == {"3"}
 
 
+@on_every_edge
 def test_archived_ones_leave_with_what_says_that_they_were_read(server: RunningServer, database: Database) -> None:
     """The topic holds what is live; nothing of what was archived stays behind."""
     user = staff()
@@ -233,6 +240,7 @@ def test_archived_ones_leave_with_what_says_that_they_were_read(server: RunningS
         assert len(caller.rows(TOPIC)) == 2
 
 
+@on_every_edge
 @pytest.mark.alone
 def test_a_push_over_http_rings_for_all_it_is_for(server: RunningServer) -> None:
     """One row; in two tabs of one user and with another user, while the tool is answered."""

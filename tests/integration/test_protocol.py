@@ -7,7 +7,7 @@ import pytest
 
 from core.accounts.models import Customer
 from core.stock.models import Warehouse
-from tests.conftest import RunningServer
+from tests.conftest import RunningServer, on_every_edge
 from tests.support.caller import Caller
 from tests.support.databases import Database
 from tests.support.people import buyer, sign_in, staff
@@ -23,6 +23,7 @@ def server(
     return server_process()
 
 
+@on_every_edge
 def test_a_conversation(server: RunningServer, database: Database) -> None:
     """Welcome, snapshot, changes, resume from the cursor, ping, unsubscribe: as the protocol says, in order."""
     Warehouse.objects.create(code="HAM", name="Hamburg", city="Hamburg")
@@ -49,6 +50,7 @@ def test_a_conversation(server: RunningServer, database: Database) -> None:
         assert [change["row"]["name"] for change in missed["changes"]] == ["Harbour"]
 
 
+@on_every_edge
 def test_errors_and_close_codes(server: RunningServer) -> None:
     """Each mistake has its error or its close code, and disturbs no other session."""
     acme = Customer.objects.create(name="Acme")
@@ -83,15 +85,15 @@ def test_errors_and_close_codes(server: RunningServer) -> None:
                 caller.send_text('{"type":"ping","id":1}')
             assert caller.closed()[0] == 4029
             assert any(frame.get("code") == "rate_limited" and frame["retry"] for frame in caller.frames)
-        with Caller(server.ws_url) as caller:
-            caller.send_text(json.dumps({"type": "ping", "id": 1, "more": "x" * 2_000_000}))
-            assert caller.closed()[0] == 1009
         Warehouse.objects.create(code="HAM")
         undisturbed.until(lambda: len(undisturbed.rows("stock")) == 1)
 
 
-def test_invalid_utf8_is_closed_with_1007(server: RunningServer) -> None:
-    """Text that is no text is refused by the WebSocket itself."""
+def test_what_the_websocket_itself_refuses(server: RunningServer) -> None:
+    """Too long a message is closed with 1009, text that is no text with 1007: on our server, which promises both."""
+    with Caller(server.ws_url) as caller:
+        caller.send_text(json.dumps({"type": "ping", "id": 1, "more": "x" * 2_000_000}))
+        assert caller.closed()[0] == 1009
     with Caller(server.ws_url) as caller:
         caller.socket.send(b"\xff\xfe", text=True)
         assert caller.closed()[0] == 1007
@@ -109,6 +111,7 @@ ORIGINS = {
 }
 
 
+@on_every_edge
 def test_origins_and_subprotocols(server: RunningServer) -> None:
     """This site's pages and tools are let in, in our protocol; all others are accepted and closed with their code."""
     for origin, code in ORIGINS.items():
@@ -128,13 +131,14 @@ def test_origins_and_subprotocols(server: RunningServer) -> None:
 
 
 def test_a_server_that_stops_says_so(server: RunningServer) -> None:
-    """SIGTERM closes every session with 4000."""
+    """SIGTERM closes every session with 4000: on our server, others close without a code of ours."""
     with Caller(server.ws_url) as caller:
         caller.subscribe("materials")
         server.process.stop()
         assert caller.closed()[0] == 4000
 
 
+@on_every_edge
 def test_an_anonymous_client_sees_public_topics_alone(server: RunningServer) -> None:
     """Without a cookie, or with one that nobody is signed in with, `user` is null."""
     for session in (None, "abcdefghijklmnopqrstuvwxyz012345", "../etc"):

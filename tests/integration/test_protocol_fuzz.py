@@ -10,7 +10,7 @@ from typing import Any
 from websockets.exceptions import ConnectionClosed
 
 from core.stock.models import Warehouse
-from tests.conftest import RunningServer
+from tests.conftest import RunningServer, on_every_edge
 from tests.support.caller import Caller
 from tests.support.databases import Database
 from tests.support.people import sign_in, staff
@@ -56,6 +56,7 @@ def converse(server: RunningServer, session: str | None, dice: random.Random) ->
         return caller.socket.close_code
 
 
+@on_every_edge
 def test_noise_is_answered_or_closed_and_disturbs_nobody(
     server_process: Callable[..., RunningServer], relay_process: Callable[..., Process], database: Database
 ) -> None:
@@ -74,6 +75,7 @@ def test_noise_is_answered_or_closed_and_disturbs_nobody(
     assert "Traceback" not in server.process.output
 
 
+@on_every_edge
 def test_bytes_that_are_no_websocket_disturb_nobody(
     server_process: Callable[..., RunningServer], database: Database
 ) -> None:

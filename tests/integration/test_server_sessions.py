@@ -1,10 +1,9 @@
-"""Sessions on the real server: `manage.py serve`, and plain Daphne beside it."""
+"""Sessions on the real server: what `manage.py serve` promises beyond a stock server, which `send` alone can't keep."""
 
 import asyncio
 import json
 import socket
 import struct
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -14,8 +13,6 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.conftest import RunningServer, StartProcess
 from tests.support.databases import Database
-from tests.support.ports import free_port
-from tests.support.processes import PRODUCTION
 
 StartServer = Callable[..., RunningServer]
 QUICK = {"DJANGO_SETTINGS_MODULE": "tests.support.quick_settings"}
@@ -75,18 +72,6 @@ async def test_a_half_open_client_is_closed_with_4002(server_process: StartServe
     await quiet.close()
 
 
-async def test_plain_daphne_serves_sessions_too(processes: StartProcess, database: Database, redis_url: str) -> None:
-    """Without the extension a session works over ASGI's `send`."""
-    port = free_port()
-    argv = [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(port), "asgi:application"]
-    daphne = processes("daphne", argv, DATABASE_URL=database.url, REDIS_URL=redis_url, **PRODUCTION)
-    daphne.wait_for("Listening on TCP address")
-    client = await opened(f"ws://127.0.0.1:{port}/ws/")
-    assert (await subscribed(client, "materials"))["type"] == "snapshot"
-    await client.send(b"\x00")
-    assert (await close_of(client))[0] == 4500
-
-
 async def test_oversize_and_broken_text_on_the_real_server(server_process: StartServer) -> None:
     """A command over the limit closes with 1009, invalid UTF-8 with 1007, and nobody else notices."""
     server = server_process()
@@ -117,7 +102,10 @@ FOREIGN = [
 
 
 async def test_every_foreign_origin_is_told_so(server_process: StartServer, subtests: pytest.Subtests) -> None:
-    """Whatever stands as the Origin: the connection is accepted and closed with 4503, or a browser would see 1006."""
+    """Whatever stands as the Origin: the connection is accepted and closed with 4503, or a browser would see 1006.
+
+    A stock Daphne refuses by itself what it can't read as an origin.
+    """
     server = server_process()
     for origin in FOREIGN:
         with subtests.test(origin):
