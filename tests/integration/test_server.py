@@ -1,6 +1,7 @@
 """The server under the sessions: what it tells them about their sockets, and how it closes these."""
 
 import asyncio
+import contextlib
 import json
 import socket
 import struct
@@ -111,13 +112,13 @@ async def test_a_client_that_does_not_read_congests_and_drains(application: Appl
         assert not application.state()["congested"]
         client.transport.pause_reading()
         await client.send("fill 200")
-        await application.shows(congested=True, drains=0)
+        await application.shows(congested=True, congestions=1, drains=0)
         await application.stands_still()
         before = await asyncio.to_thread(application.state)
         client.transport.resume_reading()
         for _ in range(200):
             await client.recv()
-        await application.shows(congested=False, drains=1)
+        await application.shows(congested=False, congestions=1, drains=1)
         assert application.state()["drained"] > before["drained"]
 
 
@@ -140,6 +141,52 @@ async def test_a_congested_connection_ends_when_closed(application: Application)
         await application.shows(congested=True)
         await client.send("close 4001 slow")
         await application.shows(disconnected=1006)
+
+
+async def test_pongs_and_closes_go_behind_what_waits(application: Application) -> None:
+    """What autobahn answers by itself overtakes no frame, and breaks none apart."""
+    async with connect(application.url, max_size=None, max_queue=1, ping_interval=None) as client:
+        client.transport.pause_reading()
+        await client.send("fill 100")
+        await application.shows(congested=True)
+        answered = await client.ping(b"are you there")
+        await client.send("write last")
+        await client.send("echo the very last")
+        client.transport.resume_reading()
+        assert [len(await client.recv()) for _ in range(100)] == [65536] * 100
+        assert [await client.recv() for _ in range(2)] == ["last", "the very last"]
+        await asyncio.wait_for(answered, 5)
+
+
+async def test_who_closes_and_reads_nothing_is_gone_soon(application: Application) -> None:
+    """A client that says goodbye, yet takes nothing of what is queued for it, is dropped."""
+    with upgraded(application.port) as raw:
+        raw.sendall(masked(0x81, b"fill 100"))
+        await application.shows(congested=True)
+        raw.sendall(masked(0x88, struct.pack("!H", 1000)))
+        await application.shows(disconnected=1000)
+
+
+async def test_what_the_kernel_takes_for_one_that_reads_nothing_is_bounded(application: Application) -> None:
+    """Of megabytes that were written it takes some hundred kilobytes, where Linux would take four megabytes."""
+    with upgraded(application.port) as raw:
+        raw.sendall(masked(0x81, b"fill 200"))
+        await application.shows(congested=True)
+        await application.stands_still()
+        assert (await asyncio.to_thread(application.state))["drained"] < 1_000_000
+
+
+async def test_an_ended_application_is_forgotten(application: Application) -> None:
+    """Nothing is kept of connections that are gone, whichever ends first."""
+    async with connect(application.url) as client:
+        await client.send("echo x")
+        await client.recv()
+        with contextlib.suppress(ConnectionClosed):
+            async with connect(application.url) as failing:
+                await failing.send("fail")
+                await failing.recv()
+        await application.shows(connections=2)  # the first client's, and the request that asks
+    await application.shows(connections=1)
 
 
 async def test_pongs_are_counted(application: Application) -> None:
@@ -208,6 +255,19 @@ async def test_sigterm_says_goodbye(serve: Callable[..., Application]) -> None:
     assert [await code for code in codes] == [(4000, "the server is going away")] * 5
     assert exit_code == 0
     assert time.monotonic() - started < 2
+
+
+async def test_sigterm_ends_many_soon(serve: Callable[..., Application]) -> None:
+    """Hundreds of clients, a part of which never answers, all hear the code, and the process ends in a bounded time."""
+    application = serve()
+    silent = [upgraded(application.port) for _ in range(200)]
+    clients = [await connect(application.url) for _ in range(200)]
+    codes = [asyncio.create_task(closed(client)) for client in clients]
+    assert await asyncio.to_thread(application.process.stop, 8.0) == 0
+    assert {await code for code in codes} == {(4000, "the server is going away")}
+    for raw in silent:
+        with raw:
+            assert close_code(raw) == 4000
 
 
 async def test_sigterm_does_not_wait_for_the_dead(serve: Callable[..., Application]) -> None:

@@ -24,6 +24,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 state: dict[str, Any] = {"extension": None, "congestions": 0, "drains": 0, "disconnected": None}
 current: list[Transport] = []
+served: list[PlainServer] = []
 
 
 class Listener:
@@ -88,6 +89,7 @@ async def show_state(scope: dict[str, Any], send: Send) -> None:
     shown = dict(state)
     for transport in current:
         shown |= {"congested": transport.congested, "drained": transport.drained_bytes(), "pongs": transport.pongs()}
+    shown["connections"] = len(served[0].connections)
     body = json.dumps(shown).encode()
     await send(
         {"type": "http.response.start", "status": 200, "headers": [(b"content-length", str(len(body)).encode())]}
@@ -98,17 +100,20 @@ async def show_state(scope: dict[str, Any], send: Send) -> None:
 def main(port: int, kind: str = "ours") -> None:
     """Serve on the port, with our server or with plain Daphne."""
     if kind == "daphne":
-        PlainServer(application, endpoints=[f"tcp:port={port}:interface=127.0.0.1"], ready_callable=say_ready).run()
+        endpoint = f"tcp:port={port}:interface=127.0.0.1"
+        served.append(PlainServer(application, endpoints=[endpoint], ready_callable=say_ready))
     else:
         listener = listen("127.0.0.1", port)
-        Server(
+        server = Server(
             application,
             listener=listener,
             message_max_bytes=MESSAGE_MAX_BYTES,
             connection_queue_bytes=CONNECTION_QUEUE_BYTES,
             process_queue_bytes=PROCESS_QUEUE_BYTES,
             ready=say_ready,
-        ).run()
+        )
+        served.append(server)
+    served[0].run()
 
 
 def say_ready() -> None:
