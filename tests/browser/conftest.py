@@ -1,6 +1,7 @@
 """One Chromium for all browser tests, and pages in it that must not complain."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from core.demo.embedded import PostgresServer, ValkeyServer
 from tests.browser.shop import Shop, running_shop
 from tests.support.chromium import ADVICE, chromium_path
 from tests.support.databases import clone
+from tests.support.waiting import eventually
 
 FLAGS = [
     "--no-sandbox",
@@ -23,6 +25,8 @@ FLAGS = [
 ]
 
 expect.set_options(timeout=20_000)  # a busy machine takes its time; what is promised for a moment names it
+
+LASTING = timedelta(minutes=2)
 
 OpenContext = Callable[..., Awaitable[BrowserContext]]
 
@@ -55,7 +59,7 @@ async def context(browser: Browser) -> AsyncIterator[OpenContext]:
 
     async def open_context(*, expect: tuple[str, ...] = (), **options: Any) -> BrowserContext:
         expected.update(expect)
-        context = await browser.new_context(**options)
+        context = await browser.new_context(**{"timezone_id": "UTC", **options})
         context.on("console", lambda message: note(message.text) if message.type == "error" else None)
         context.on("weberror", lambda error: note(str(error.error)))
         opened.append(context)
@@ -65,6 +69,12 @@ async def context(browser: Browser) -> AsyncIterator[OpenContext]:
     for each in opened:
         await each.close()
     assert complaints == []
+
+
+@pytest.fixture
+def lasting_day() -> None:
+    """Let no midnight come while a test runs that reads what is today, and what was yesterday."""
+    eventually(lambda: datetime.now(UTC).date() == (datetime.now(UTC) + LASTING).date(), 2 * LASTING.total_seconds())
 
 
 @pytest.fixture(scope="module")

@@ -71,6 +71,7 @@ async def test_staff_ship_and_everybody_sees_it(shop: Shop, context: OpenContext
     ) == [(1,)]
 
 
+@pytest.mark.usefixtures("lasting_day")
 async def test_steps_that_come_at_once_are_all_shown(shop: Shop, context: OpenContext) -> None:
     """Three steps of one transaction are three entries, each with its time; they appear one after the other."""
     order, number, username = some_order(shop, "placed")
@@ -99,6 +100,7 @@ async def test_steps_that_come_at_once_are_all_shown(shop: Shop, context: OpenCo
     assert first < second < third
 
 
+@pytest.mark.usefixtures("lasting_day")
 async def test_steps_during_an_absence_are_all_shown(shop: Shop, context: OpenContext) -> None:
     """Who comes back sees every step that was taken meanwhile come, too."""
     order, number, username = some_order(shop, "placed")
@@ -206,6 +208,7 @@ async def test_a_step_by_keyboard_keeps_the_focus_on_its_card(shop: Shop, staff:
     assert shop.sql("SELECT status FROM orders_order WHERE id = %s", order) == [("paid",)]
 
 
+@pytest.mark.usefixtures("lasting_day")
 async def test_what_is_late_is_marked(shop: Shop, context: OpenContext, staff: OpenBoard) -> None:
     """On the board, in the list and on the order's page, as soon as its time is over; "late only" shows it."""
     order, number, username = some_order(shop, "paid")
