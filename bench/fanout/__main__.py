@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from functools import partial
 from importlib import metadata
 from pathlib import Path
+from subprocess import SubprocessError
 from typing import Any
 
 from bench.fanout.contenders import SETTINGS, Naive, Tideline, broadcasters
@@ -97,7 +98,7 @@ def attempt(make: Make, plan: Plan, seconds: float) -> Record:
     print(f"{plan.name}: {name} …", file=sys.stderr, flush=True)
     try:
         return run(make, plan, seconds)
-    except (LoadFailed, AssertionError, OSError) as error:
+    except (LoadFailed, AssertionError, OSError, SubprocessError) as error:
         return {"scenario": plan.name, "subject": name, "missing": str(error).strip().splitlines()[0]}
 
 
