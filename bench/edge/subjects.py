@@ -118,10 +118,10 @@ def subscribed(
     )  # fmt: skip
 
 
-def opened(load: Load, first: int | None = None, end: int | None = None) -> dict[str, float]:
-    """Connect; end the bench when any is refused, for then nothing that follows means anything."""
+def opened(load: Load, first: int | None = None, end: int | None = None, *, refused: float = 0.0) -> dict[str, float]:
+    """Connect; end the bench when more than this share is refused, for then what follows means nothing."""
     answer = load.connect(first, end)
-    if answer["failed"]:
+    if answer["failed"] > refused * answer["connections"]:
         raise SystemExit(f"bench: {answer['failed']} connections were refused: {answer['failure']}")
     return answer
 
