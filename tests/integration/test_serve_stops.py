@@ -3,15 +3,16 @@
 import asyncio
 import http.client
 import json
+import signal
 from typing import Any
 
 import pytest
 from websockets.asyncio.client import connect
 
-from core.demo.embedded.folders import free_port
 from tests.conftest import RunningServer, StartProcess
 from tests.support.databases import Database
 from tests.support.people import sign_in, staff
+from tests.support.ports import free_port
 from tests.support.waiting import eventually
 
 PROTOCOL: Any = "realtime.v1"
@@ -42,7 +43,7 @@ async def test_it_ends_whatever_its_threads_wait_for(server: RunningServer, data
             writer.execute("LOCK TABLE django_session IN ACCESS EXCLUSIVE MODE")
             asked = [under_way(server.port, "/stock/", cookie) for _ in range(4)]
             await asyncio.to_thread(eventually, lambda: waiting(database) >= 4, 20)
-            server.process.send(15)
+            server.process.send(signal.SIGTERM)
             await client.wait_closed()
             assert client.close_code == 4000
             try:

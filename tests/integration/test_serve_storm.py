@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
-from core.demo.embedded.folders import free_port
 from tests.conftest import StartProcess
 from tests.integration.test_hub_resumes import READ, SNAPSHOT, StatementLog
 from tests.support.databases import Database, administrate
+from tests.support.ports import free_port
 from tests.support.processes import Process
 from tests.support.waiting import eventually
 

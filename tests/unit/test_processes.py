@@ -1,7 +1,10 @@
 """What is decided about several server processes, by table and with a clock of the test's own."""
 
+from argparse import ArgumentTypeError
+
 import pytest
 
+from realtime.management.commands.serve import processes
 from realtime.server.loads import AT_ONCE, Loads, allowance
 from realtime.server.processes import (
     LONGEST_WAIT_SECONDS,
@@ -46,7 +49,6 @@ def test_one_that_cannot_start_at_first_ends_all() -> None:
     supervision.serving(1, 0.5)
     assert supervision.ended(2, "ImportError: no module", 1.0) == [Stopping(), Tell(1)]
     assert supervision.failure == "process 2 of 2 can't start: ImportError: no module"
-    assert not supervision.over
     assert supervision.ended(1, "exit code 0", 1.5) == []
     assert supervision.over
     assert supervision.failure == "process 2 of 2 can't start: ImportError: no module"
@@ -99,7 +101,7 @@ def test_a_stop_ends_all_and_kills_what_does_not_end() -> None:
     assert supervision.ended(1, "exit code 0", 2.0) == []
     assert supervision.next_due == 1.05 + STOP_SECONDS
     assert supervision.due(1.05 + STOP_SECONDS) == [Kill(3)]
-    assert (supervision.next_due, supervision.over) == (None, False)
+    assert supervision.due(9.0) == []
     supervision.ended(3, "killed", 9.0)
     assert supervision.over
     assert supervision.failure is None
@@ -149,3 +151,11 @@ def test_one_that_does_not_serve_holds_nobody_back() -> None:
     loads.leave(2)
     loads.add(2, -5)
     assert (loads.of(2), loads.allowance(1)) == (None, AT_ONCE)
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "+1", "two", "1.5", "1000", "", "²"])
+def test_what_is_no_number_of_processes_is_refused(text: str) -> None:
+    """A typing error does not start a thousand."""
+    with pytest.raises(ArgumentTypeError, match="is not a number from 1 to 256"):
+        processes(text)
+    assert [processes("1"), processes("256")] == [1, 256]
