@@ -63,7 +63,7 @@ def main(names: list[str]) -> None:
     with tempfile.TemporaryDirectory(prefix="tideline-peers-") as folder, bare_stage(SETTINGS, DATABASE) as stage:
         for plan, makes in programme(stage, Path(folder), names):
             found = [attempt(make, plan, seconds) for make in makes]
-            show(plan.title, [{title: each[name] for name, title in SHOWN.items() if name in each} for each in found])
+            show(plan.title, [shown(record) for record in found])
             records += found
     targets = [*judge(records), *faultless(records)]
     show("What it must reach (ratios within this run)", [worded(target) for target in targets])
@@ -116,6 +116,12 @@ def surroundings() -> dict[str, Any]:
             **{name: installed[name] for name in packages if name in installed},
         },
     }
+
+
+def shown(record: Record) -> Record:
+    """Return a record as its table shows it."""
+    cells = {title: record[name] for name, title in SHOWN.items() if name in record}
+    return {title: "-" if cell is None else cell for title, cell in cells.items()}
 
 
 def worded(target: Record) -> Record:

@@ -19,7 +19,7 @@ def draw(records: Sequence[Record], path: Path, caption: str) -> None:
     mpl.rcParams.update({"svg.hashsalt": "tideline", "svg.fonttype": "none", "font.size": 9, "axes.spines.top": False})
     costs: dict[str, dict[str, float]] = {}
     for record in records:
-        if record.get(CPU, 0) > 0:
+        if record.get(CPU):
             costs.setdefault(record["scenario"], {})[record["subject"]] = record[CPU]
     subjects = sorted({name for found in costs.values() for name in found}, key=lambda name: _order(name, costs))
     height = 0.78 / len(costs)

@@ -131,17 +131,22 @@ def run(make: Callable[[], Subject], plan: Plan, seconds: float) -> Record:
 
 
 def _costs(window: dict[str, Any], used: dict[str, float], changes: int) -> Record:
-    deliveries = window["deliveries"] or float("nan")
+    """Return what the window cost; None for what can't be said, where nothing was delivered in it."""
+
+    def each(amount: float, count: int) -> float | None:
+        return amount / count if count else None
+
+    deliveries = window["deliveries"]
     return {
-        "cpu_us_per_delivery": (used["server"] + used["redis"]) * 1e6 / deliveries,
-        "server_us": used["server"] * 1e6 / deliveries,
-        "redis_us": used["redis"] * 1e6 / deliveries,
-        "relay_us_per_change": used["relay"] * 1e6 / max(changes, 1),
-        "postgresql_us_per_change": used["postgresql"] * 1e6 / max(changes, 1),
-        "deliveries_per_second": window["deliveries"] / window["seconds"],
+        "cpu_us_per_delivery": each((used["server"] + used["redis"]) * 1e6, deliveries),
+        "server_us": each(used["server"] * 1e6, deliveries),
+        "redis_us": each(used["redis"] * 1e6, deliveries),
+        "relay_us_per_change": each(used["relay"] * 1e6, changes),
+        "postgresql_us_per_change": each(used["postgresql"] * 1e6, changes),
+        "deliveries_per_second": deliveries / window["seconds"],
         "changes_per_second": changes / window["seconds"],
-        "frames_per_delivery": window["frames"] / deliveries,
-        "reads_per_delivery": window["reads"] / deliveries,
+        "frames_per_delivery": each(window["frames"], deliveries),
+        "reads_per_delivery": each(window["reads"], deliveries),
         "p50_ms": window["p50_ms"],
         "p99_ms": window["p99_ms"],
         "max_ms": window["max_ms"],

@@ -94,8 +94,8 @@ def _judged(target: Target, records: Sequence[Record]) -> Record | None:
 
 
 def _others(target: Target, measured: Mapping[str, float]) -> dict[str, float]:
-    """Return the subjects that count as `than`; what measured nothing (nan) can't be compared with."""
-    every = {name: value for name, value in measured.items() if value == value and name != target.subject}
+    """Return the subjects that count as `than`; what measured nothing is not among them."""
+    every = {name: value for name, value in measured.items() if name != target.subject}
     if target.than == "every peer":
         return {name: value for name, value in every.items() if not name.startswith(OURS)}
     if target.than in every:

@@ -7,7 +7,7 @@ import pytest
 from bench.fanout.targets import faultless, judge
 
 
-def record(subject: str, cpu: float, scenario: str = "steady", **more: Any) -> dict[str, Any]:
+def record(subject: str, cpu: float | None, scenario: str = "steady", **more: Any) -> dict[str, Any]:
     """Return a row of a run in which nothing went wrong."""
     faults = dict.fromkeys(("lost", "behind", "doubled", "reordered", "refused", "closed"), 0)
     return {"scenario": scenario, "subject": subject, "cpu_us_per_delivery": cpu, "p99_ms": None, **faults, **more}
@@ -24,7 +24,7 @@ def test_what_was_not_measured_is_not_judged() -> None:
     """A peer that is missing, or delivered nothing, gives no ratio."""
     rows = [
         record("Tideline", 10.0),
-        record("naive Channels, core layer", float("nan")),
+        record("naive Channels, core layer", None),
         {"scenario": "steady", "subject": "nginx + nchan", "missing": "it can't be had"},
     ]
     assert judge(rows) == []
