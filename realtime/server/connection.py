@@ -135,6 +135,13 @@ class Connection(WebSocketProtocol):
                 return
         self._dataReceived(data[at:] if at else data)
 
+    def onClose(self, _clean: bool, code: int | None, _reason: str | None) -> None:  # noqa: FBT001 (autobahn's signature)
+        """Tell the application that the connection is over (Daphne's own asks for the handshake, to log it)."""
+        self.factory.server_class.protocol_disconnected(self)  # `server` is not there before the application is
+        queue = getattr(self, "application_queue", None)
+        if queue is not None:
+            queue.put_nowait({"type": "websocket.disconnect", "code": code})
+
     def connectionLost(self, reason: Any = connectionDone) -> None:
         """Take that the socket is gone."""
         super().connectionLost(reason)

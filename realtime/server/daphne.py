@@ -23,6 +23,13 @@ from autobahn.websocket import protocol as autobahn
 from daphne.server import Server as DaphneServer
 from daphne.server import twisted_loop
 from twisted.internet import defer, reactor
+from twisted.logger import (
+    FilteringLogObserver,
+    LogLevel,
+    LogLevelFilterPredicate,
+    STDLibLogObserver,
+    globalLogPublisher,
+)
 
 from realtime.server.budget import Budget
 from realtime.server.connection import Connection
@@ -34,6 +41,13 @@ logger = logging.getLogger("realtime.server")
 
 ASGI = {"version": "3.0"}
 """Stands in every scope."""
+
+ERRORS = FilteringLogObserver(
+    STDLibLogObserver("realtime.server.twisted"),
+    [LogLevelFilterPredicate(LogLevel.error)],
+    lambda _event: None,
+)
+"""Hands Twisted's errors to logging: an exception in a connection of ours is among them."""
 
 GOODBYE_SECONDS = 2.0
 """How long SIGTERM waits for clients to answer their close frames and for requests to be answered."""
@@ -72,8 +86,8 @@ class Server(DaphneServer):
         *,
         listener: socket.socket,
         message_max_bytes: int,
-        connection_queue_bytes: int = 64 * 1024,
-        process_queue_bytes: int = 64 * 1024 * 1024,
+        connection_queue_bytes: int,
+        process_queue_bytes: int,
         ready: Callable[[], None],
     ) -> None:
         super().__init__(
@@ -168,6 +182,7 @@ class Server(DaphneServer):
         )
         self.ws_factory.protocol = Connection.like(self.ws_factory, self._budget)
         bound_kernel(self._listener)
+        globalLogPublisher.addObserver(ERRORS)  # Daphne has switched Twisted's log off
         self._ports = self.open_ports()
         self._ready()
 
@@ -205,8 +220,13 @@ class Server(DaphneServer):
                 slice_end = twisted_loop.time() + SLICE_SECONDS
 
     async def _cancel_the_rest(self) -> None:
-        """Cancel what still runs, background tasks of the application included, and wait for it to end."""
-        rest = asyncio.all_tasks() - {asyncio.current_task()}
+        """Cancel what still runs, background tasks of the application included, and wait for it to end.
+
+        Not requests: to cancel one is to wait, on the loop, for the thread that answers it.
+        """
+        requests = (details for protocol, details in self.connections.items() if not isinstance(protocol, Connection))
+        spared = {details.get("application_instance") for details in requests}
+        rest = asyncio.all_tasks() - {asyncio.current_task(), *spared}
         for task in rest:
             task.cancel()
         if rest:

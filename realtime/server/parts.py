@@ -52,7 +52,7 @@ PARTS: tuple[tuple[Any, frozenset[str]], ...] = (
     (
         WebSocketProtocol,
         frozenset({"connectionLost", "connectionMade", "dataReceived", "dropConnection", "handle_exception"})
-        | {"handle_reply", "onMessage", "onOpen", "onPong", "sendClose", "sendCloseFrame", "sendData", "serverAccept"}
+        | {"handle_reply", "onClose", "onMessage", "onPong", "sendClose", "sendCloseFrame", "sendData", "serverAccept"}
         | {"serverSend", "_connectionMade", "_dataReceived", "_invalid_payload", "_onOpen", "onOpenHandshakeTimeout"}
         | {"STATE_CONNECTING", "STATE_OPEN", "CONFIG_ATTRS"},
     ),

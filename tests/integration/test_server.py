@@ -176,6 +176,21 @@ async def test_what_the_kernel_takes_for_one_that_reads_nothing_is_bounded(appli
         assert (await asyncio.to_thread(application.state))["drained"] < 1_000_000
 
 
+async def test_clients_that_vanish_leave_nothing_behind(serve: Callable[..., Application]) -> None:
+    """A reset, a hang-up, and a reset in the middle of the handshake end their connections, and raise nothing."""
+    application = serve()
+    for hang_up in (b"", masked(0x88, b"\x03\xe8"), masked(0x81, b"fill 100"), masked(0x01, b"a")):
+        for linger in (0, 1):
+            with upgraded(application.port) as raw:
+                raw.sendall(hang_up)
+                raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1 - linger, 0))
+    with socket.create_connection(("127.0.0.1", application.port)) as young:
+        young.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n\r\n")
+    await application.shows(connections=1)
+    assert await asyncio.to_thread(application.process.stop) == 0
+    assert "Error" not in application.process.output
+
+
 async def test_an_ended_application_is_forgotten(application: Application) -> None:
     """Nothing is kept of connections that are gone, whichever ends first."""
     async with connect(application.url) as client:
