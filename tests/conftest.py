@@ -26,10 +26,18 @@ FAST = {"fsync": "off", "full_page_writes": "off", "max_prepared_transactions": 
 MACHINE = machine()
 
 
+LONGEST = "test_session_property.py"
+"""Begun last, it would keep one worker busy for minutes after the others are done."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put those of a module that want to be alone beside each other: the workers wait for them once."""
+    """Begin with what takes longest, and put those of a module that want to be alone beside each other."""
     modules = {path: index for index, path in enumerate(dict.fromkeys(item.path for item in items))}
-    items.sort(key=lambda item: (modules[item.path], item.get_closest_marker("alone") is None))
+
+    def place(item: pytest.Item) -> tuple[bool, int, bool]:
+        return item.path.name != LONGEST, modules[item.path], item.get_closest_marker("alone") is None
+
+    items.sort(key=place)
 
 
 @pytest.hookimpl(wrapper=True)
