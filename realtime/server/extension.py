@@ -21,9 +21,6 @@ EXTENSION = "realtime.transport"
 GOING_AWAY = 4000
 """Close code for every session when the server stops or drains."""
 
-CONGESTED_BYTES = 64 * 1024
-"""More than this queued in the process for one socket, and its transport is congested."""
-
 TEXT, BINARY = 0x81, 0x82
 """First byte of an unfragmented frame."""
 
@@ -79,7 +76,7 @@ class Transport(Protocol):
 
     @property
     def congested(self) -> bool:
-        """Tell whether too much is queued (more than `CONGESTED_BYTES`, or the process's budget is spent).
+        """Tell whether too much is queued for it, or for all (see `realtime.server.budget`).
 
         Once congested a transport stays so until its queue is empty.
         """
