@@ -12,7 +12,7 @@ class Columns(models.Model):
     key = models.IntegerField(db_index=True)
     n = models.BigIntegerField()
     t = models.BigIntegerField()
-    text = models.CharField(max_length=200)
+    text = models.TextField()
 
     class Meta:
         abstract = True

@@ -11,7 +11,7 @@ FIELDS: "list[tuple[str, models.Field[Any, Any]]]" = [
     ("key", models.IntegerField(db_index=True)),
     ("n", models.BigIntegerField()),
     ("t", models.BigIntegerField()),
-    ("text", models.CharField(max_length=200)),
+    ("text", models.TextField()),
 ]
 
 
