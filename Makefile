@@ -1,6 +1,7 @@
 # Everything a newcomer needs: `make run` and `make test`. Needs Python 3.11 or later, and make.
 
 PORT ?= 8000
+PROCESSES ?= 1
 WORKERS ?= 3
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -13,7 +14,7 @@ PLOTTING := .venv/.plotting
 
 ## Everything on one machine, with demo data and live trade: http://127.0.0.1:8000/
 run: $(READY)
-	@exec $(BIN)/python -m core.demo.run --port $(PORT) --with-parent
+	@exec $(BIN)/python -m core.demo.run --port $(PORT) --processes $(PROCESSES) --with-parent
 
 ## All checks and all tests, with all that they need, on WORKERS at once; ARGS chooses some, which run on none.
 test: browser
