@@ -23,7 +23,7 @@ from realtime.server.processes import STOP_SECONDS
 
 PARTS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (tcp.Port, ("_fromListeningDescriptor", "startListening", "transport", "doRead", "startReading", "stopReading")),
-    (tcp.Server, ("connectionLost",)),
+    (tcp.Server, ("connectionLost",)),  # deletes its `protocol`
 )
 """What this module overrides or reads of classes that are not ours (`numberAccepts` is an attribute of a port)."""
 
@@ -45,8 +45,9 @@ def fair(loads: Loads, number: int) -> type[Any]:
             loads.add(number, 1)
 
         def connectionLost(self, reason: Any) -> None:
-            """Count it out."""
-            loads.add(number, -1)
+            """Count it out, once: Twisted may call twice, and tells the second time by what it has let go of."""
+            if hasattr(self, "protocol"):
+                loads.add(number, -1)
             super().connectionLost(reason)
 
     class FairPort(tcp.Port):
