@@ -14,8 +14,8 @@ from core.demo.embedded.folders import free_port
 from tests.support.processes import Process
 from tests.support.waiting import eventually
 
-PINGS = ("--ping-interval", "20", "--ping-timeout", "30")
-"""Daphne's own; Tideline's sessions ping as often, or less."""
+PINGS = ("--ping-interval", "15", "--ping-timeout", "30")
+"""As often as Tideline's sessions ping; Daphne's own are 20 and 30."""
 
 AT_ONCE = 40
 """So many handshakes are under way: Daphne's own queue of new connections takes 50."""
@@ -108,12 +108,17 @@ def connected(port: int, connections: int, at_once: int) -> Audience:
 
 
 def subscribed(
-    port: int, connections: int, at_once: int, topic: str = "tick/0", session_keys: Sequence[str] = ()
+    port: int,
+    connections: int,
+    at_once: int,
+    topic: str = "tick/0",
+    session_keys: Sequence[str] = (),
+    options: Sequence[str] = (),
 ) -> Audience:
     """Return clients, signed in where they have a session, that are there once they have their snapshot."""
     return Audience(
         port, connections, subprotocol="realtime.v1", at_once=at_once, start="snapshot", lines=session_keys,
-        headers=["Cookie: sessionid={line}"] if session_keys else [],
+        headers=["Cookie: sessionid={line}"] if session_keys else [], options=options,
         script=[f'text {{"type":"subscribe","id":1,"topic":"{topic}"}}', 'wait "last":true'],
     )  # fmt: skip
 

@@ -7,17 +7,23 @@ then says of delays includes the statement, its trigger and its commit.
 import threading
 import time
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from bench.fanout.load import stamp
 from bench.stage import Stage
-
-LANES = 4
-"""So many connections write side by side where one would wait for the disk too long."""
 
 FIRST_ID = 1_000_000
 """Rows of this bench begin here."""
 
 UPDATE = "UPDATE fanout_tick SET n = %s, t = %s WHERE id = %s"
+
+
+class Commit(NamedTuple):
+    """A number of its topic: when its UPDATE was sent, and when its commit was acknowledged (nanoseconds)."""
+
+    number: int
+    sent: int
+    acknowledged: int
 
 
 class Ticks:
@@ -40,10 +46,10 @@ class Ticks:
         """The number that each topic has reached at least."""
         return self.written // len(self._keys)
 
-    def write(self, rate: float, seconds: float, lanes: int = 1) -> list[float]:
-        """Write so many changes a second, the topics in turn; return how long each commit took, in seconds."""
+    def write(self, rate: float, seconds: float, lanes: int = 1) -> list[Commit]:
+        """Write so many changes a second, the topics in turn, by so many connections; return when, in any order."""
         count, start, begin = round(rate * seconds), self.written, time.monotonic() + 0.05
-        took: list[float] = []
+        commits: list[Commit] = []
 
         def lane(index: int) -> None:
             with self._stage.connect() as connection:
@@ -52,7 +58,7 @@ class Ticks:
                     round_, key = divmod(start + each, len(self._keys))
                     sent = stamp()
                     connection.execute(UPDATE, (round_ + 1, sent, self._id(self._keys[key], round_ % self._rows)))
-                    took.append((stamp() - sent) / 1e9)
+                    commits.append(Commit(round_ + 1, sent, stamp()))
 
         threads = [threading.Thread(target=lane, args=[index], name=f"lane {index}") for index in range(lanes)]
         for thread in threads:
@@ -60,7 +66,7 @@ class Ticks:
         for thread in threads:
             thread.join()
         self.written += count
-        return took
+        return commits
 
     def _id(self, key: int, row: int) -> int:
-        return FIRST_ID + key * 100 + row
+        return FIRST_ID + key * 1_000 + row

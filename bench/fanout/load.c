@@ -2,7 +2,7 @@
  *
  *     load --port P --connections N [--host 127.0.0.1] [--path /ws/] [--subprotocol NAME] [--header "Name: value"]…
  *          [--script FILE] [--lines FILE] [--at-once 200] [--patience 30] [--start seen|snapshot|NUMBER] [--stream]
- *          [--reply "2=3"] [--count TEXT]…
+ *          [--reply "2=3"] [--count TEXT]… [--record FILE]
  *
  * Each connection sends what the script says (script.h) and then counts deliveries: every `"n":<number>` in its text
  * frames is one, numbers of one connection must be contiguous (tally.h). `--start` says before which number they
@@ -10,6 +10,7 @@
  * whatever comes first. `--stream` looks for numbers in binary frames too, and across the bounds of frames.
  * One whose script has not ended after `--patience` seconds has failed, as has one that is refused.
  * `--reply` answers a text frame that is exactly the left side by the right side; pings are answered always.
+ * `--record` writes each delivery as three 64-bit integers: connection, number, CLOCK_MONOTONIC nanoseconds.
  * `--count` counts frames that contain a text. The handshake's accept key and UTF-8 are not checked.
  *
  * It obeys lines on standard input, and answers in JSON lines on standard output:
@@ -79,6 +80,7 @@ static struct {
 } options = {.host = "127.0.0.1", .path = "/ws/", .at_once = 200, .patience = 30, .start = UNSET};
 
 static Connection *connections;
+static FILE *record;
 static int epoll;
 static Tally together, apart; /* the stalled ones are counted apart */
 static uint64_t window_began, pings, counts[LISTED_MAX], closes[5000];
@@ -365,6 +367,8 @@ static void take_message(Connection *connection, const Message *message, uint64_
     }
     if (tally->deliveries == deliveries)
         return;
+    if (record)
+        fwrite((uint64_t[]){(uint64_t)connection->number, message->number, now}, sizeof now, 3, record);
     if (message->time)
         histogram_add(&tally->delays, now > message->time ? now - message->time : 0);
     else
@@ -619,6 +623,8 @@ static void obey(const char *line)
     if (strcmp(word, "connect") == 0)
         begin_opening(from, to);
     else if (strcmp(word, "report") == 0) {
+        if (record)
+            fflush(record);
         sscanf(line, "%*s %lu", &number);
         report(number);
     } else if (strcmp(word, "measure") == 0) {
@@ -671,7 +677,7 @@ static void parse(int argc, char **argv)
         {"host", 1, 0, 'h'},   {"port", 1, 0, 'p'},  {"path", 1, 0, 'P'},  {"connections", 1, 0, 'n'},
         {"at-once", 1, 0, 'k'}, {"header", 1, 0, 'H'}, {"script", 1, 0, 's'}, {"subprotocol", 1, 0, 'S'},
         {"lines", 1, 0, 'l'},  {"start", 1, 0, 'b'}, {"stream", 0, 0, 'B'}, {"reply", 1, 0, 'r'},
-        {"count", 1, 0, 'c'},  {"patience", 1, 0, 't'}, {0, 0, 0, 0},
+        {"count", 1, 0, 'c'},  {"patience", 1, 0, 't'}, {"record", 1, 0, 'R'}, {0, 0, 0, 0},
     };
     for (int option; (option = getopt_long(argc, argv, "", known, NULL)) != -1;) {
         if ((option == 'H' && options.header_count == LISTED_MAX)
@@ -694,6 +700,11 @@ static void parse(int argc, char **argv)
             break;
         case 'l': lines_read(optarg); break;
         case 'B': options.stream = true; break;
+        case 'R':
+            record = fopen(optarg, "wb");
+            if (!record)
+                fatal("can't write %s: %s", optarg, strerror(errno));
+            break;
         case 'b':
             options.start_from_snapshot = strcmp(optarg, "snapshot") == 0;
             options.start = *optarg >= '0' && *optarg <= '9' ? strtoul(optarg, NULL, 10) : UNSET;
