@@ -1,9 +1,9 @@
 """Fan-out: writes what waits in lanes to their members, in slices between which the loop sees to everything else.
 
 A pass begins in the next iteration of the loop, so that the batches of one read leave together. After one that
-took its time the lane rests for as long: it never has more than half of the loop, and what comes meanwhile leaves
-in one write, so that a server with more to do does it in fewer. Where several lanes have something, what they have
-for one socket leaves in one write too.
+took its time the lane rests: it never has the loop for itself, and what comes meanwhile leaves in one write, so
+that a server with more to do does it in fewer. Where several lanes have something, what they have for one socket
+leaves in one write too.
 """
 
 import asyncio
@@ -24,7 +24,9 @@ SLICE_MEMBERS = 500
 REST_FROM_SECONDS = 0.001
 """A pass that took less is not worth a timer."""
 
+REST_SHARE = 1.5
 REST_MAX_SECONDS = 0.02
+"""After one that took longer the lane rests for that much of its time, or so long at most."""
 
 logger = structlog.get_logger("realtime.fanout")
 
@@ -106,7 +108,7 @@ class Fanout:
     def _finish(self, work: Pass, now: float) -> None:
         self._prepared.pop(work, None)
         if work.seconds >= REST_FROM_SECONDS:
-            work.lane.rests_until = now + min(work.seconds, REST_MAX_SECONDS)
+            work.lane.rests_until = now + min(REST_SHARE * work.seconds, REST_MAX_SECONDS)
         if work.lane.end(now):
             self.add(work.lane)
 
