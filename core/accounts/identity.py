@@ -12,9 +12,11 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.auth.models import Group
 from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 from django.core.exceptions import ValidationError
+from django.db.models import prefetch_related_objects
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
@@ -59,7 +61,7 @@ class SessionIdentities:
             elif claim.user_pk in states:
                 changed[key] = claim
         # Users are read after their states: one who changes in between differs from the state next time.
-        identities = _identities(changed)
+        identities = _identities(changed, states)
         if len(self._seen) > SEEN_MAX:
             self._seen.clear()
         for key, identity in identities.items():
@@ -99,12 +101,18 @@ def _states(user_pks: set[int]) -> dict[int, State]:
     return {row[0]: (*row, tuple(roles.get(row[0], ()))) for row in users.values_list(*columns)}
 
 
-def _identities(claims: Mapping[str, Claim]) -> dict[str, Identity]:
+def _identities(claims: Mapping[str, Claim], states: Mapping[int, State]) -> dict[str, Identity]:
     """Return the identities of the claims that hold."""
     if not claims:
         return {}
-    users = User.objects.filter(pk__in={claim.user_pk for claim in claims.values()}, is_active=True)
-    by_pk = {user.pk: user for user in users.prefetch_related("groups")}
+    users = list(User.objects.filter(pk__in={claim.user_pk for claim in claims.values()}, is_active=True))
+    # Most who come are buyers without a role, and Django would make a query set for each of them.
+    prefetch_related_objects([user for user in users if states[user.pk][-1]], "groups")
+    nothing = Group.objects.none()
+    for each in users:
+        if not states[each.pk][-1]:
+            each._prefetched_objects_cache = {"groups": nothing}  # type: ignore[attr-defined]  # the stubs lack it
+    by_pk = {user.pk: user for user in users}
     return {
         key: Identity(session_key=key, user=user, name=user.username, fingerprint=_fingerprint(user))
         for key, claim in claims.items()

@@ -67,7 +67,7 @@ def test_the_number_of_queries_does_not_depend_on_the_number_of_sessions() -> No
             with CaptureQueriesContext(connection) as queries:
                 assert len(PROVIDER.load(keys)) == 2 * people
             counts.append(len(queries))
-    assert counts == [5, 3, 5, 3]
+    assert counts == [4, 3, 4, 3]
 
 
 def test_nobody_is_asked_for_nothing() -> None:

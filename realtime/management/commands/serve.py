@@ -17,8 +17,11 @@ from realtime.conf import realtime_settings
 from realtime.server.forks import Child, Family, hindrances
 from realtime.server.loads import Loads
 
-BACKLOG = 1024
-"""Connections that the kernel keeps while the processes are busy: a restart brings everyone at once."""
+BACKLOG = 4096
+"""Connections that the kernel keeps while the processes are busy: a restart brings everyone at once.
+
+As many as it allows by default (net.core.somaxconn). One too many is asked to come again after 1, 3, 7 seconds.
+"""
 
 PROCESSES_MAX = 256
 
