@@ -58,7 +58,7 @@ def test_a_signed_in_user_is_known_with_roles_and_customer() -> None:
 
 
 def test_the_number_of_queries_does_not_depend_on_the_number_of_sessions() -> None:
-    """One session or a crowd, of one user or of many: five queries for who is new, three for who was there before."""
+    """One session or a crowd, of one user or of many: four queries for who is new, three for who was there before."""
     counts = []
     for people in (1, 12):
         users = [a_user(customer=a_customer()) for _ in range(people)]
