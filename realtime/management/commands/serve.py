@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import gc
 import os
 import socket
 import sys
@@ -24,6 +25,9 @@ As many as it allows by default (net.core.somaxconn). One too many is asked to c
 """
 
 PROCESSES_MAX = 256
+
+COLLECT_EVERY = 50_000
+"""So many more objects made than freed, and the young ones are looked through for cycles (Python's own: 700)."""
 
 
 def processes(text: str) -> int:
@@ -104,8 +108,14 @@ class Serving:
         from realtime.server.several import OneOfSeveral  # noqa: PLC0415
 
         bounds = realtime_settings()
+        application = import_string(settings.ASGI_APPLICATION)
+        # What is loaded by now stays, and so do sessions and rows: with Python's own thresholds a busy hub looks
+        # through all of them again and again, for a third of its processor time, and finds nothing.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(COLLECT_EVERY)
         OneOfSeveral(
-            import_string(settings.ASGI_APPLICATION),
+            application,
             listener=self._listener,
             own=self._own[number - 1] if self._own else None,
             loads=self._loads,
