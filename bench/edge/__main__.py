@@ -17,6 +17,9 @@ from bench.fanout.contenders import SETTINGS
 from bench.report import Record, save, show
 from bench.stage import Stage, bare_stage
 
+QUIET_LOAD = 1.0
+"""More than this at the start, and others use the processors that are measured."""
+
 Run = Callable[[Stage], tuple[list[Figure], list[Record]]]
 
 WHOLE: dict[str, Run] = {
@@ -54,6 +57,8 @@ def main(names: list[str]) -> None:
     if unknown := sorted(set(names) - set(runs)):
         raise SystemExit(f"bench: no benchmark {unknown}; there are {list(runs)}")
     print(f"{platform.machine()}, {machine()}, Python {platform.python_version()}; loopback, fsync on", flush=True)
+    if os.getloadavg()[0] > QUIET_LOAD:
+        print(f"the machine is busy (load {os.getloadavg()[0]:.1f}): times and processor figures are not to be quoted")
     every: list[Record] = []
     missed: list[Figure] = []
     began = time.monotonic()
