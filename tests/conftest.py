@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import redis as redis_client
+from xdist.scheduler import LoadScopeScheduling
 
 from core.demo.embedded import PostgresServer, ValkeyServer
 from tests.support.alone import machine
@@ -26,8 +27,23 @@ FAST = {"fsync": "off", "full_page_writes": "off", "max_prepared_transactions": 
 MACHINE = machine()
 
 
+BROWSER = "tests/browser/"
+
 LONGEST = "test_session_property.py"
 """Begun last, it would keep one worker busy for minutes after the others are done."""
+
+
+class OneBrowser(LoadScopeScheduling):
+    """Workers take whole modules, and one of them all that have a browser: two browsers are slower than one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        """Return the name of what a worker takes at once."""
+        return BROWSER if nodeid.startswith(BROWSER) else nodeid.partition("::")[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneBrowser:
+    """Share tests out so."""
+    return OneBrowser(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
