@@ -2,7 +2,6 @@
 
 PORT ?= 8000
 PROCESSES ?= 1
-WORKERS ?= 3
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
@@ -16,10 +15,10 @@ PLOTTING := .venv/.plotting
 run: $(READY)
 	@exec $(BIN)/python -m core.demo.run --port $(PORT) --processes $(PROCESSES) --with-parent
 
-## All checks and all tests, with all that they need, on WORKERS at once; ARGS chooses some, which run on none.
+## All checks and all tests, with all that they need; ARGS chooses some, WORKERS=2 shares them out.
 test: browser
 	@failed=0; $(MAKE) --no-print-directory check || failed=1; \
-	  $(BIN)/python -m pytest $(or $(ARGS),-n $(WORKERS)) || failed=1; exit $$failed
+	  $(BIN)/python -m pytest $(if $(WORKERS),-n $(WORKERS)) $(ARGS) || failed=1; exit $$failed
 
 ## Lint, format, types, floors, containers, migrations, system checks.
 check: $(READY)

@@ -19,6 +19,7 @@ import structlog
 
 from realtime import metrics
 from realtime.conf import RealtimeSettings
+from realtime.drivers.ending import end
 from realtime.drivers.fanout import Fanout
 from realtime.drivers.questions import Log, Questions
 from realtime.errors import BusUnavailable
@@ -100,9 +101,7 @@ class Hub:
 
     async def close(self) -> None:
         """End all tasks and connections; subscribers are told nothing more."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(self._tasks)
         self._fanout.close()
         await self._questions.close()
         await self._bus.close()

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import structlog
 
 from realtime import metrics
+from realtime.drivers.ending import end
 from realtime.errors import EpochChanged, FloorPassed, LogUnavailable, PeerError, RealtimeError
 from realtime.pure.changes import Head, LogRange, Mark, Snapshot
 from realtime.pure.content import Content, content_of
@@ -102,10 +103,7 @@ class Questions:
 
     async def close(self) -> None:
         """End everything under way."""
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(self._tasks)
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def perform(self, effects: list[Effect]) -> None:

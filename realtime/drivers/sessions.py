@@ -20,6 +20,7 @@ from realtime.conf import RealtimeSettings, realtime_settings
 from realtime.declare import registry
 from realtime.drivers.access import Access, IdentityProvider, NobodyKnown
 from realtime.drivers.clock import Clock
+from realtime.drivers.ending import end
 from realtime.drivers.hub import Health, Hub
 from realtime.drivers.resolver import Resolver
 from realtime.drivers.session import SessionDriver, Subscribing, Traffic
@@ -94,9 +95,7 @@ class Sessions:
 
     async def close(self) -> None:
         """End everything that was begun; sessions are for the server to close."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(self._tasks)
         await self._access.close()
         self._resolver.close()
         await self._hub.close()

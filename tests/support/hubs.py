@@ -13,6 +13,7 @@ from channels.layers import get_channel_layer
 from realtime.adapters.bus import Bus
 from realtime.adapters.log import LogReader
 from realtime.conf import RealtimeSettings
+from realtime.drivers.ending import end
 from realtime.drivers.hub import Hub
 from realtime.drivers.relay import Relay
 from realtime.errors import PeerError
@@ -247,8 +248,7 @@ async def relay_on(**changes: Any) -> AsyncIterator[None]:
         await soon(relay.started.is_set)
         yield
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await end([task])
 
 
 @asynccontextmanager
