@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import structlog
 
 from realtime import metrics
+from realtime.drivers.ending import end
 from realtime.drivers.workers import Workers
 from realtime.errors import Unavailable
 
@@ -137,8 +138,7 @@ class Access:
     async def close(self) -> None:
         """End what is under way."""
         if self._reading is not None:
-            self._reading.cancel()
-            await asyncio.gather(self._reading, return_exceptions=True)
+            await end([self._reading])
         self._workers.close()
 
     async def _read_asked(self) -> None:

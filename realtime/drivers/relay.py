@@ -27,6 +27,7 @@ from realtime.adapters import assignment, epochs, segments
 from realtime.adapters.assignment import Assigned, LowWater, Waiting
 from realtime.adapters.epochs import Known, StreamState
 from realtime.conf import RealtimeSettings
+from realtime.drivers.ending import end
 from realtime.drivers.publisher import Publisher, Wire
 from realtime.pure.changes import Mark
 from realtime.pure.wire import encode_batch
@@ -113,8 +114,7 @@ class Relay:
         try:
             yield
         finally:
-            publishing.cancel()
-            await asyncio.gather(publishing, return_exceptions=True)
+            await end([publishing])
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[AsyncConnection[Any]]:

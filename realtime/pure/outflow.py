@@ -140,7 +140,7 @@ class Outflow:
 
         Empty when nothing is owed, or something stands in the way.
         """
-        if not (self._flow or self._due) or self.congested or self.stale(now):
+        if self.idle or self.congested or self.stale(now):
             return []
         written: list[bytes] = []
         size = 0

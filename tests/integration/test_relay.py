@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from realtime.conf import RealtimeSettings
+from realtime.drivers.ending import end
 from realtime.drivers.relay import Relay
 from realtime.errors import BusUnavailable
 from realtime.pure.changes import Batch, Change
@@ -66,8 +67,7 @@ async def running(relay: Relay) -> AsyncIterator[asyncio.Task[None]]:
         started.cancel()
         yield task
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await end([task])
 
 
 async def log() -> list[Change]:
