@@ -1,0 +1,54 @@
+"""The tables. Whoever writes a row sets its version one higher and its token to the transaction's.
+
+Keys are never used again.
+What belongs to a customer carries a canary, `canary-of-<customer>-…`: it must never stand in a frame to anybody else.
+"""
+
+from django.db import models
+
+from core.accounts.models import Customer
+
+
+class Counted(models.Model):
+    """A row with a key that the writer chose, how often it has been written, and by which transaction last."""
+
+    id = models.BigIntegerField(primary_key=True)
+    version = models.IntegerField()
+    token = models.CharField(max_length=40)
+
+    class Meta:
+        abstract = True
+
+
+class Item(Counted):
+    """Belongs to a customer, and moves between them."""
+
+    owner = models.ForeignKey(Customer, models.CASCADE)
+    amount = models.DecimalField(max_digits=12, decimal_places=2)
+    canary = models.CharField(max_length=60)
+
+
+class Doc(Counted):
+    """The row that the permission of `proof/doc/<id>` rests on; is reassigned between customers."""
+
+    owner = models.ForeignKey(Customer, models.CASCADE)
+
+
+class Line(Counted):
+    """A line of a document. PostgreSQL deletes it with the document, and rewrites it where its amount is negative."""
+
+    owner = models.ForeignKey(Customer, models.CASCADE)
+    doc = models.ForeignKey(Doc, models.DO_NOTHING, db_constraint=False)
+    amount = models.DecimalField(max_digits=12, decimal_places=2)
+    canary = models.CharField(max_length=60)
+
+
+class Event(Counted):
+    """Something that happened to a customer: written once, and never merged away."""
+
+    owner = models.ForeignKey(Customer, models.CASCADE)
+    text = models.CharField(max_length=60)
+
+
+class Bulk(Counted):
+    """Rows by the hundred thousand, which no topic shows."""
