@@ -34,7 +34,7 @@ SETTINGS: Mapping[str, str] = {
 class PostgresServer(EmbeddedServer):
     """A PostgreSQL with its data, log and password under `folder`; made on the first start.
 
-    `settings` are added to `SETTINGS`. Every failure is an EmbeddedError of one line.
+    `settings` are added to `SETTINGS`, `variables` to the environment. Every failure is an EmbeddedError of one line.
     """
 
     def __init__(
@@ -43,11 +43,13 @@ class PostgresServer(EmbeddedServer):
         *,
         port: int | None = None,
         settings: Mapping[str, str] | None = None,
+        variables: Mapping[str, str] | None = None,
         nap: children.Nap = time.sleep,
     ) -> None:
         super().__init__(folder, "postgres.log", port=port, nap=nap)
         self.data = folder / "data"
         self.settings = {**SETTINGS, **(settings or {})}
+        self._variables = dict(variables or {})
 
     def url(self, database: str = "postgres") -> str:
         """Return a URL for `DATABASE_URL`."""
@@ -71,7 +73,7 @@ class PostgresServer(EmbeddedServer):
             log=self.log,
             last_signal=signal.SIGINT,  # a fast shutdown: an orderly one, that doesn't wait for clients
             prepare=prepare,
-            env=_environment(),
+            env={**_environment(), **self._variables},
         )
         self._wait_until_ready()
 
