@@ -6,7 +6,7 @@ RealtimeError
 │   ├── BadFrame  UnknownType  UnknownTopic  Forbidden  NotSubscribed  AlreadySubscribed
 │   └── TooManySubscriptions  RateLimited  SnapshotTooLarge  BadParameter  Unavailable
 ├── LogUnavailable            PostgreSQL is out of reach: retried with backoff
-│   └── (raised by the adapters of the change log)
+│   └── StatementFailed       it is there, and a statement failed: perhaps another one would not
 ├── BusUnavailable            Redis is out of reach: retried with backoff
 ├── FloorPassed               the log no longer holds the asked range: read a snapshot
 └── EpochChanged              the log is another one than before: read a snapshot
@@ -25,6 +25,10 @@ class DeclarationError(RealtimeError):
 
 class LogUnavailable(RealtimeError):
     """PostgreSQL did not answer. An outage: retried with backoff, never the client's fault."""
+
+
+class StatementFailed(LogUnavailable):
+    """PostgreSQL answered that a statement failed, or took too long; others may do well."""
 
 
 class BusUnavailable(RealtimeError):

@@ -37,7 +37,8 @@ relay_floor = _gauge("relay_floor", "Lowest position from which the log can be r
 
 # Change log and bus, as the server sees them.
 log_reads = _counter("log_reads", "Ranges read from the change log.", "stream")
-log_snapshots = _counter("log_snapshots", "Snapshot queries.", "stream")
+log_snapshots = _counter("log_snapshots", "Views whose rows were read.", "stream")
+log_snapshots_alone = _counter("log_snapshots_alone", "Views read once more, alone: too large or failed.", "stream")
 log_failures = _counter("log_failures", "Queries that the change log did not answer.")
 bus_failures = _counter("bus_failures", "Times the bus was found out of reach.")
 

@@ -2,7 +2,7 @@
 
     LogReader
     ├── heads, read, verify, doubt    one connection, autocommit
-    └── snapshot                      four at most, one REPEATABLE READ transaction each
+    └── snapshots                     four at most, one REPEATABLE READ transaction at a time (see `snapshots`)
 
 An outage is LogUnavailable, whatever it was; the next call connects anew.
 """
@@ -12,29 +12,18 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-import psycopg
 from psycopg import AsyncConnection
-from psycopg.conninfo import make_conninfo
 
 from realtime import metrics
-from realtime.adapters.capture import image_of, key_of
-from realtime.adapters.database import name_of
-from realtime.errors import EpochChanged, FloorPassed, LogUnavailable, SnapshotTooLarge
-from realtime.pure.changes import Capture, Change, Head, LogRange, Mark, Row, RowKey, Snapshot
-from realtime.pure.selection import Part, Selection
+from realtime.adapters.connections import answering, connect
+from realtime.adapters.snapshots import SnapshotReader
+from realtime.errors import EpochChanged, FloorPassed, LogUnavailable
+from realtime.pure.changes import Capture, Change, Head, LogRange, Mark, Snapshot
+from realtime.pure.selection import Selection
 from realtime.pure.wire import LoggedRow, change_of
 
-ANSWER_SECONDS = 15.0
-"""No call waits longer. Statements and locks are bounded below it at the server, this is for a vanished host."""
-
-STATEMENT_MILLISECONDS = 10_000
-LOCK_MILLISECONDS = 3_000
-SNAPSHOT_CONNECTIONS = 4
-PENDING_MAX = 200_000
-"""With more changes waiting for a position the relay is far behind: no snapshot could become exact in time."""
-
 DECODED_AT_ONCE = 1_000
-"""So many rows are decoded before other tasks of the loop get their turn."""
+"""So many changes are decoded before other tasks of the loop get their turn."""
 
 HEADS = "SELECT name, epoch, head, floor, mark FROM realtime_stream"
 
@@ -61,23 +50,17 @@ WHERE s.name = %(stream)s
 
 DOUBT = "INSERT INTO realtime_doubt (stream, epoch, position, mark) VALUES (%s, %s, %s, %s)"
 
-SNAPSHOT_HEAD = "SELECT name, epoch, head, floor, mark FROM realtime_stream WHERE name = %s"
-
-SNAPSHOT_PENDING = "SELECT id FROM realtime_inbox WHERE stream = %s LIMIT %s"
-
 
 class LogReader:
     """The change log and the watched tables, as one hub reads them. Belongs to one event loop."""
 
     def __init__(self, conninfo: str, captures: Mapping[str, Capture]) -> None:
         self._captures = captures
-        self._conninfo = make_conninfo(conninfo)
+        self._conninfo = conninfo
         self._connection: AsyncConnection[Any] | None = None
         self._turn = asyncio.Lock()
-        self._snapshots = asyncio.Semaphore(SNAPSHOT_CONNECTIONS)
-        self._idle: list[AsyncConnection[Any]] = []
+        self._snapshots = SnapshotReader(self._conninfo, captures)
         self.log_reads = 0
-        self.snapshot_queries = 0
 
     async def heads(self) -> dict[str, Head]:
         """Return the heads of all streams by name; also the way to ask whether the log is within reach."""
@@ -123,45 +106,23 @@ class LogReader:
         async with self._connected() as connection:
             await connection.execute(DOUBT, (stream, epoch, known.position, known.mark))
 
-    async def snapshot(self, selection: Selection, *, max_rows: int) -> Snapshot:
-        """Return the selected rows of one database snapshot, with the head and the pending changes it includes.
+    async def snapshots(
+        self, selections: Sequence[Selection], *, max_rows: int, statement_milliseconds: int | None = None
+    ) -> list[Snapshot | Exception]:
+        """Return the rows of selections of one stream as of one database snapshot, with head and pending changes in it.
 
-        Raises SnapshotTooLarge above `max_rows` rows, LogUnavailable also when the relay is too far behind.
+        Each is answered for itself: SnapshotTooLarge stands for more than `max_rows` rows, ValidationError for rows of
+        another shape than declared. Raises StatementFailed when a statement failed, which may be about one of them
+        only, and LogUnavailable, also when the relay is too far behind.
         """
-        self.snapshot_queries += 1
-        metrics.log_snapshots.labels(selection.stream).inc()
-        async with self._snapshot_connection() as connection, connection.pipeline():
-            await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            # TRUNCATE is not MVCC-safe: the locks come before the transaction's snapshot is taken.
-            for part in selection.parts:
-                await connection.execute(f"LOCK TABLE {name_of(self._captures[part.kind].table)} IN ACCESS SHARE MODE")
-            headed = await connection.execute(SNAPSHOT_HEAD, (selection.stream,))
-            waiting = await connection.execute(SNAPSHOT_PENDING, (selection.stream, PENDING_MAX + 1))
-            selected = [await self._select(connection, part, max_rows) for part in selection.parts]
-            await connection.execute("COMMIT")
-            head, pending = await headed.fetchone(), await waiting.fetchall()
-            found = [await cursor.fetchall() for cursor in selected]
-        if head is None:
-            raise LogUnavailable(f"the database has no stream {selection.stream!r}: apply its migrations")
-        if len(pending) > PENDING_MAX:
-            raise LogUnavailable(f"{selection.stream}: more than {PENDING_MAX} changes wait for a position")
-        if (count := sum(len(rows) for rows in found)) > max_rows:
-            raise SnapshotTooLarge(f"more than {max_rows} rows (at least {count}): page them over HTTP")
-        decoded: list[tuple[RowKey, Row]] = []
-        for part, rows in zip(selection.parts, found, strict=True):
-            decoded += await self._decode_rows(part.kind, rows)
-        return Snapshot(Head(*head), frozenset(row[0] for row in pending), tuple(decoded))
+        return await self._snapshots.read(selections, max_rows=max_rows, statement_milliseconds=statement_milliseconds)
 
     async def close(self) -> None:
         """End all connections."""
-        await self._close_idle()
+        await self._snapshots.close()
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.close()
-
-    async def _select(self, connection: AsyncConnection[Any], part: Part, max_rows: int) -> psycopg.AsyncCursor[Any]:
-        statement, values = select_rows(self._captures[part.kind], part)
-        return await connection.execute(f"{statement} LIMIT {max_rows + 1}", values)
 
     async def _decode_changes(self, rows: Sequence[Any]) -> list[Change]:
         changes: list[Change] = []
@@ -171,74 +132,22 @@ class LogReader:
             await asyncio.sleep(0)
         return changes
 
-    async def _decode_rows(self, kind: str, rows: Sequence[tuple[str, str]]) -> list[tuple[RowKey, Row]]:
-        decode = self._captures[kind].decode
-        decoded: list[tuple[RowKey, Row]] = []
-        for start in range(0, len(rows), DECODED_AT_ONCE):
-            some = rows[start : start + DECODED_AT_ONCE]
-            decoded += [(RowKey(kind, key), decode(image)) for key, image in some]
-            await asyncio.sleep(0)
-        return decoded
-
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[AsyncConnection[Any]]:
         """Give the one connection to one caller at a time."""
-        async with self._turn, self._answering():
-            if self._connection is None or self._connection.closed:
-                self._connection = await self._connect()
-            connection = self._connection
-            try:
-                yield connection
-            except BaseException:
-                await connection.close()  # What is still under way on it must not meet the next caller.
-                raise
-
-    @asynccontextmanager
-    async def _snapshot_connection(self) -> AsyncIterator[AsyncConnection[Any]]:
-        """Give one of a few connections to each caller."""
-        async with self._snapshots, self._answering():
-            connection = self._idle.pop() if self._idle else await self._connect()
-            try:
-                yield connection
-            except BaseException:
-                await connection.close()
-                raise
-            self._idle.append(connection)
-
-    @asynccontextmanager
-    async def _answering(self) -> AsyncIterator[None]:
-        """Bound the time of a call, and turn every kind of outage into LogUnavailable."""
         try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                yield
-        except (psycopg.Error, OSError, TimeoutError) as error:
-            await self._close_idle()  # They are dead too, most likely.
-            metrics.log_failures.inc()
-            reason = " ".join(str(error).split()) or type(error).__name__
-            raise LogUnavailable(f"PostgreSQL did not answer: {reason}") from error
-
-    async def _close_idle(self) -> None:
-        while self._idle:
-            await self._idle.pop().close()
-
-    async def _connect(self) -> AsyncConnection[Any]:
-        return await AsyncConnection.connect(self._bounded(), autocommit=True)
-
-    def _bounded(self) -> str:
-        options = psycopg.conninfo.conninfo_to_dict(self._conninfo).get("options") or ""
-        bounds = f"-c statement_timeout={STATEMENT_MILLISECONDS} -c lock_timeout={LOCK_MILLISECONDS}"
-        return make_conninfo(self._conninfo, options=f"{options} {bounds}".strip())
-
-
-def select_rows(capture: Capture, part: Part) -> tuple[str, list[Any]]:
-    """Return the query of a part's keys and images, and its values. A value None never matches, as in SQL."""
-    clauses, values = [], []
-    for alternative in part.alternatives:
-        clauses.append(" AND ".join(f"t.{name_of(column)} = %s" for column, _ in alternative) or "true")
-        values += [value for _, value in alternative]
-    # A literal % in a column's name would be taken for a placeholder.
-    chosen = f"{key_of(capture, 't')}, {image_of(capture, 't')} FROM {name_of(capture.table)} t".replace("%", "%%")
-    return f"SELECT {chosen} WHERE {' OR '.join(f'({clause})' for clause in clauses) or 'false'}", values
+            async with self._turn, answering():
+                if self._connection is None or self._connection.closed:
+                    self._connection = await connect(self._conninfo)
+                connection = self._connection
+                try:
+                    yield connection
+                except BaseException:
+                    await connection.close()  # What is still under way on it must not meet the next caller.
+                    raise
+        except LogUnavailable:
+            await self._snapshots.close()  # They are dead too, most likely.
+            raise
 
 
 def _verify(stream: str, epoch: str, after: int, known: Mark | None, state: Any) -> None:

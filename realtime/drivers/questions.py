@@ -14,6 +14,7 @@ import structlog
 
 from realtime import metrics
 from realtime.drivers.ending import end
+from realtime.drivers.snapshots import Snapshots, Tables
 from realtime.errors import EpochChanged, FloorPassed, LogUnavailable, PeerError, RealtimeError
 from realtime.pure.changes import Head, LogRange, Mark, Snapshot
 from realtime.pure.content import Content, content_of
@@ -55,8 +56,8 @@ LARGE_ROWS = 500
 logger = structlog.get_logger("realtime.hub")
 
 
-class Log(Protocol):
-    """The change log, as a hub needs it (see `realtime.adapters.log.LogReader`)."""
+class Log(Tables, Protocol):
+    """The change log and the watched tables, as a hub needs it (see `realtime.adapters.log.LogReader`)."""
 
     async def heads(self) -> dict[str, Head]:
         """Return the heads of all streams."""
@@ -66,9 +67,6 @@ class Log(Protocol):
 
     async def verify(self, stream: str, epoch: str, known: Mark) -> bool:
         """Tell whether the log holds the mark."""
-
-    async def snapshot(self, selection: Selection, *, max_rows: int) -> Snapshot:
-        """Return the selected rows."""
 
     async def doubt(self, stream: str, epoch: str, known: Mark) -> None:
         """Ask the relay to verify the mark."""
@@ -94,15 +92,18 @@ class Questions:
         """When, and how, the last question of a kind failed."""
         self._feeds = feeds
         self._log = log
-        self._max_rows = max_rows
         self._write_lane = write_lane
         self._tasks: set[asyncio.Task[None]] = set()
         self._asked: list[AskHead] = []
         self._heads: asyncio.Task[None] | None = None
+        self._snapshots = Snapshots(
+            log, max_rows=max_rows, start=self._start, asking=self._asking, told=self._answer_snapshot
+        )
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="hub-render")
 
     async def close(self) -> None:
         """End everything under way."""
+        self._snapshots.close()
         await end(self._tasks)
         self._threads.shutdown(wait=False, cancel_futures=True)
 
@@ -136,7 +137,7 @@ class Questions:
             case Doubt():
                 self._start(f"doubt {effect.stream}", self._pass_doubt(effect))
             case ReadSnapshot():
-                self._start(f"snapshot {effect.stream}", self._answer_snapshot(effect))
+                self._snapshots.ask(effect)
             case Expect():
                 seconds = 0.0 if self.wire_is_down else EXPECT_SECONDS
                 self._start(f"expect {effect.stream}", self._hand_back(seconds, effect))
@@ -227,16 +228,17 @@ class Questions:
         else:
             self.perform(feed.verified(asked, holds=holds))
 
-    async def _answer_snapshot(self, asked: ReadSnapshot) -> None:
+    async def _answer_snapshot(self, asked: ReadSnapshot, found: Snapshot | Exception) -> None:
         feed, now = self._feeds[asked.stream], asyncio.get_running_loop().time
+        if isinstance(found, Exception):
+            self.perform(feed.snapshot_failed(asked, found, now()))
+            return
         try:
-            with self._asking(f"reading rows of {asked.stream!r}"):
-                snapshot = await self._log.snapshot(asked.view.selection, max_rows=self._max_rows)
-            content = await self._render(asked.view.selection, snapshot)
-        except Exception as error:  # noqa: BLE001 - what is no error of the engine is a projection's
+            content = await self._render(asked.view.selection, found)
+        except Exception as error:  # noqa: BLE001 - a projection's
             self.perform(feed.snapshot_failed(asked, error, now()))
         else:
-            self.perform(feed.snapshot_read(asked, snapshot, content, now()))
+            self.perform(feed.snapshot_read(asked, found, content, now()))
 
     async def _render(self, selection: Selection, snapshot: Snapshot) -> Content:
         if len(snapshot.rows) <= LARGE_ROWS:

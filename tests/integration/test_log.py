@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from realtime.adapters import log as log_module
+from realtime.adapters import snapshots as snapshots_module
 from realtime.adapters.database import conninfo_of
 from realtime.adapters.log import LogReader
 from realtime.errors import EpochChanged, FloorPassed, LogUnavailable, SnapshotTooLarge
@@ -101,8 +101,8 @@ async def test_a_snapshot_holds_the_selected_rows(
 ) -> None:
     """SQL selects what `Part.matches` selects."""
     async with shelf.reading(shelf.CAPTURES) as reader:
-        found = await reader.snapshot(select(*alternatives), max_rows=10)
-        everything = await reader.snapshot(select(()), max_rows=10)
+        found = await shelf.snapshot_of(reader, select(*alternatives))
+        everything = await shelf.snapshot_of(reader, select(()))
     assert sorted(key for (_, key), _ in found.rows) == keys
     part = select(*alternatives).parts[0]
     assert {key for key, row in everything.rows if part.matches(row)} == {key for key, _ in found.rows}
@@ -115,7 +115,7 @@ async def test_a_snapshot_says_which_changes_are_in_it(shelved: Database) -> Non
         open_one.execute("UPDATE shelf_item SET name = 'not committed' WHERE id = 1")
         shelved.execute("UPDATE shelf_item SET name = 'committed' WHERE id = 2")
         async with shelf.reading(shelf.CAPTURES) as reader:
-            found = await reader.snapshot(select(()), max_rows=10)
+            found = await shelf.snapshot_of(reader, select(()))
         open_one.commit()
     (pending,) = found.pending
     rows = dict(found.rows)
@@ -132,7 +132,7 @@ async def test_a_truncate_with_reload_is_seen_whole_or_not_at_all(shelved: Datab
         writer.execute("TRUNCATE shelf_item CASCADE")
         writer.execute("INSERT INTO shelf_item (id, name) SELECT n, 'new' FROM generate_series(1, 1000) n")
         async with shelf.reading(shelf.CAPTURES) as reader:
-            reading = asyncio.create_task(reader.snapshot(select(()), max_rows=2000))
+            reading = asyncio.create_task(shelf.snapshot_of(reader, select(()), max_rows=2000))
             await soon(lambda: shelved.execute("SELECT 1 FROM pg_locks WHERE NOT granted"))
             writer.commit()
             found = await reading
@@ -143,20 +143,19 @@ async def test_a_truncate_with_reload_is_seen_whole_or_not_at_all(shelved: Datab
 async def test_too_many_rows_are_refused(shelved: Database) -> None:
     """A selection above the bound is SnapshotTooLarge, and the bound itself is not."""
     async with shelf.reading(shelf.CAPTURES) as reader:
-        assert len((await reader.snapshot(select(()), max_rows=5)).rows) == 5
+        assert len((await shelf.snapshot_of(reader, select(()), max_rows=5)).rows) == 5
         with pytest.raises(SnapshotTooLarge):
-            await reader.snapshot(select(()), max_rows=4)
-        assert reader.snapshot_queries == 2
+            await shelf.snapshot_of(reader, select(()), max_rows=4)
 
 
 async def test_a_relay_far_behind_makes_snapshots_unavailable(
     shelved: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With more pending changes than a snapshot may name, it is refused instead of growing without bound."""
-    monkeypatch.setattr(log_module, "PENDING_MAX", 4)
+    monkeypatch.setattr(snapshots_module, "PENDING_MAX", 4)
     async with shelf.reading(shelf.CAPTURES) as reader:
         with pytest.raises(LogUnavailable, match="wait for a position"):
-            await reader.snapshot(select(()), max_rows=10)
+            await shelf.snapshot_of(reader, select(()))
 
 
 async def test_images_of_another_capture_become_resets(shelved: Database) -> None:
@@ -174,7 +173,7 @@ async def test_images_of_another_capture_become_resets(shelved: Database) -> Non
 async def test_many_snapshots_at_once_share_four_connections(shelved: Database) -> None:
     """Twenty snapshots at once all answer, and never take more than four connections."""
     async with shelf.reading(shelf.CAPTURES) as reader:
-        found = await asyncio.gather(*(reader.snapshot(select(()), max_rows=10) for _ in range(20)))
+        found = await asyncio.gather(*(shelf.snapshot_of(reader, select(())) for _ in range(20)))
         (count,) = shelved.execute("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'tideline-test'")[0]
     assert {len(each.rows) for each in found} == {5}
     assert count <= 4
@@ -189,7 +188,7 @@ async def test_an_outage_is_log_unavailable_and_passes(servers: Servers, databas
         lambda: reader.read("s", "e", 0, 1, known=None, limit=1),
         lambda: reader.verify("s", "e", Mark(1, "m")),
         lambda: reader.doubt("s", "e", Mark(1, "m")),
-        lambda: reader.snapshot(Selection("s", ()), max_rows=1),
+        lambda: shelf.snapshot_of(reader, Selection("s", ()), max_rows=1),
     ]
     server.kill()
     for call in calls:
@@ -203,12 +202,12 @@ async def test_a_connection_that_was_ended_is_made_anew(shelved: Database) -> No
     end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'tideline-test'"
     async with shelf.reading(shelf.CAPTURES) as reader:
         await reader.heads()
-        await reader.snapshot(select(()), max_rows=10)
+        await shelf.snapshot_of(reader, select(()))
         shelved.execute(end)
         with pytest.raises(LogUnavailable):
             await reader.heads()
         assert shelf.STREAM in await reader.heads()
-        assert len((await reader.snapshot(select(()), max_rows=10)).rows) == 5
+        assert len((await shelf.snapshot_of(reader, select(()))).rows) == 5
 
 
 async def test_a_cancelled_call_leaves_the_reader_usable(shelved: Database) -> None:

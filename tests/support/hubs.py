@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -131,14 +131,16 @@ class GatedLog(LogReader):
         self.snapshots_read = 0
         self.reads: list[tuple[int, int]] = []
 
-    async def snapshot(self, selection: Selection, *, max_rows: int) -> Snapshot:
-        """Read a snapshot between the two gates."""
-        self.snapshots_begun += 1
+    async def snapshots(
+        self, selections: Sequence[Selection], *, max_rows: int, statement_milliseconds: int | None = None
+    ) -> list[Snapshot | Exception]:
+        """Read snapshots between the two gates."""
+        self.snapshots_begun += len(selections)
         await self.before_snapshot.wait()
-        snapshot = await super().snapshot(selection, max_rows=max_rows)
-        self.snapshots_read += 1
+        found = await super().snapshots(selections, max_rows=max_rows, statement_milliseconds=statement_milliseconds)
+        self.snapshots_read += len(selections)
         await self.after_snapshot.wait()
-        return snapshot
+        return found
 
     async def read(self, stream: str, epoch: str, after: int, upto: int, *, known: Mark | None, limit: int) -> LogRange:
         """Read a range, and note it."""

@@ -19,7 +19,7 @@ from realtime.adapters.database import conninfo_of
 from realtime.adapters.log import LogReader
 from realtime.conf import RealtimeSettings
 from realtime.drivers.relay import Relay
-from realtime.pure.changes import Capture, Change, Row, RowKey
+from realtime.pure.changes import Capture, Change, Row, RowKey, Snapshot
 from realtime.pure.selection import Part, Projection, Selection
 
 STREAM = "shelf"
@@ -109,7 +109,15 @@ async def read_tables(stream: str, captures: Mapping[str, Capture]) -> dict[RowK
     """Return all rows of the captured tables, as a snapshot reads them."""
     everything = tuple(Part(kind, ((),), Projection("dict", "1", dict)) for kind in captures)
     async with reading(captures) as reader:
-        return dict((await reader.snapshot(Selection(stream, everything), max_rows=10**6)).rows)
+        return dict((await snapshot_of(reader, Selection(stream, everything), max_rows=10**6)).rows)
+
+
+async def snapshot_of(reader: LogReader, selection: Selection, *, max_rows: int = 10) -> Snapshot:
+    """Return the rows of one selection, read alone; raise why there are none."""
+    (found,) = await reader.snapshots([selection], max_rows=max_rows)
+    if isinstance(found, Exception):
+        raise found
+    return found
 
 
 @asynccontextmanager

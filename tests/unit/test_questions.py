@@ -1,7 +1,7 @@
 """The hub's questions: every end of one is told to the machine, and a log that stops answering shows in health."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
@@ -46,10 +46,12 @@ class FakeLog:
         self._answer("verify")
         return True
 
-    async def snapshot(self, selection: Selection, *, max_rows: int) -> Snapshot:
+    async def snapshots(
+        self, selections: Sequence[Selection], *, max_rows: int, statement_milliseconds: int | None = None
+    ) -> list[Snapshot | Exception]:
         """Return `rows`."""
         self._answer("snapshot")
-        return Snapshot(head(10), frozenset(), self.rows)
+        return [Snapshot(head(10), frozenset(), self.rows) for _ in selections]
 
     async def doubt(self, stream: str, epoch: str, known: Mark) -> None:
         """Take it."""
