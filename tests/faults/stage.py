@@ -8,6 +8,7 @@ Writers and the checker reach PostgreSQL directly. Everything that runs is priva
 
 import json
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -64,6 +65,7 @@ class Stage:
         self.relays: list[Unit] = []
         self.server_ports = [free_port() for _ in range(COUNT)]
         self.client_ports: list[int] = []
+        self.kept = False
         self._hands = ThreadPoolExecutor(1, "servers")
         self._through: dict[str, int] = {}
 
@@ -146,6 +148,14 @@ class Stage:
             **changes,
         )
 
+    def server_environment(self) -> dict[str, str]:
+        """What a server is told."""
+        return self.environment_of("server")
+
+    def relay_environment(self, **engine: Any) -> dict[str, str]:
+        """What a relay is told; `engine` changes settings of the engine."""
+        return self.environment_of("relay", PROOF_REALTIME=json.dumps({**ENGINE, **engine}))
+
     def relay_command(self) -> list[str]:
         """The command of a relay."""
         return manage("relay")
@@ -174,12 +184,14 @@ class Stage:
         for number, port in enumerate(self.server_ports, 1):
             command = manage("serve", "--host", "127.0.0.1", "--port", str(port))
             log = self.folder / f"server-{number}.log"
-            unit = Unit(f"server {number}", command, self.environment_of("server"), log, "Tideline on http")
+            unit = Unit(f"server {number}", command, self.server_environment(), log, "Tideline on http")
             self.servers.append(unit)
         for number in range(1, COUNT + 1):
             log = self.folder / f"relay-{number}.log"
-            env = self.environment_of("relay")
-            self.relays.append(Unit(f"relay {number}", self.relay_command(), env, log, "Relay ready"))
+            unit = Unit(
+                f"relay {number}", self.relay_command(), self.relay_environment(), log, "Relay ready|relay_ready"
+            )
+            self.relays.append(unit)
 
     def _run(self, *arguments: str) -> None:
         process = Process(manage(*arguments), env=self.environment(), log=self.folder / f"{arguments[0]}.log")
@@ -208,14 +220,17 @@ def _metric(port: int, name: str) -> int:
 
 
 @contextmanager
-def a_stage(seed: int, *, keep: Path | None = None) -> Iterator[Stage]:
-    """Yield a stage that has started; its folder goes with it, unless it is to be kept."""
-    folder = Path(tempfile.mkdtemp(prefix="tideline-faults-", dir=keep))
-    stage = Stage(folder, seed)
+def a_stage(seed: int) -> Iterator[Stage]:
+    """Yield a stage that has started. Its folder goes with it, unless it is `kept`."""
+    stage = Stage(Path(tempfile.mkdtemp(prefix="tideline-faults-")), seed)
     try:
         stage.start()
         yield stage
+    except BaseException:
+        stage.kept = True
+        print(f"faults: what was seen is kept in {stage.folder}", file=sys.stderr, flush=True)
+        raise
     finally:
         stage.close()
-        if keep is None:
-            shutil.rmtree(folder, ignore_errors=True)
+        if not stage.kept:
+            shutil.rmtree(stage.folder, ignore_errors=True)

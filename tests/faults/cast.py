@@ -1,0 +1,44 @@
+"""Who takes part in a round: which people come as clients, to which server, and what they subscribe to."""
+
+from tests.faults.history import Reads
+from tests.faults.nemesis.fault import Scene
+from tests.faults.people import Person
+from tests.faults.recorder import Recorder
+
+DOCS_OF = "SELECT id FROM proof_doc WHERE owner_id = %s ORDER BY id LIMIT %s"
+ANY_DOCS = "SELECT id FROM proof_doc ORDER BY id LIMIT %s"
+DOCS = 2
+BUYERS_OF_EACH = 2
+SLOW_RATE = 5.0
+"""Some ask for so many `changes` a second."""
+
+
+async def enter(scene: Scene) -> None:
+    """Let all staff come, and buyers of every customer, to both servers."""
+    people = scene.people
+    buyers = [people.of(customer)[turn] for turn in range(BUYERS_OF_EACH) for customer in people.customers]
+    for number, person in enumerate([*people.staff, *buyers]):
+        await join(scene, person, max_rate=SLOW_RATE if number % 4 == 3 else None)
+
+
+async def join(
+    scene: Scene, person: Person, *, reads: Reads = Reads.ALL, max_rate: float | None = None, server: int | None = None
+) -> Recorder:
+    """Let a client of the person come, to the servers in turn unless one is named."""
+    cookie = await scene.aside(scene.people.cookie, person)
+    topics = await scene.aside(topics_of, scene, person)
+    ports = scene.stage.client_ports
+    number = len(scene.crowd.recorders)
+    port = ports[number % len(ports) if server is None else server]
+    name = f"{person.name}/{number}"
+    return scene.crowd.add(name, person.name, cookie, topics, port, max_rate=max_rate, reads=reads)
+
+
+def topics_of(scene: Scene, person: Person) -> list[str]:
+    """Return what a person subscribes to: what is theirs, and some documents."""
+    with scene.stage.connect() as connection:
+        if person.staff:
+            found = connection.execute(ANY_DOCS, [DOCS]).fetchall()
+        else:
+            found = connection.execute(DOCS_OF, [person.customer, DOCS]).fetchall()
+    return ["proof/items" if person.staff else "proof/mine", *(f"proof/doc/{row[0]}" for row in found)]
