@@ -10,9 +10,9 @@ import time
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tests.faults.place import Place, direct_environment
+from tests.faults.place import Place
 from tests.faults.rights import Right, Rights
-from tests.support.processes import CHECKOUT, environment, manage
+from tests.support.processes import CHECKOUT, manage
 
 CUSTOMERS, BUYERS, STAFF = 4, 4, 3
 """So many customers, so many buyers for each of them, and so many who work here."""
@@ -118,7 +118,7 @@ def make_people(place: Place) -> People:
     """Make everyone, in a process of the product's."""
     counts = ["--customers", str(CUSTOMERS), "--buyers", str(BUYERS), "--staff", str(STAFF)]
     made = subprocess.run(
-        manage("people", *counts), cwd=CHECKOUT, env=environment(**direct_environment(place)), check=True,
+        manage("people", *counts), cwd=CHECKOUT, env=place.environment(), check=True,
         stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     told = json.loads(made.stdout)

@@ -19,14 +19,8 @@ class Place(Protocol):
     def writer_url(self) -> str:
         """The database, without a link between."""
 
-    def server_environment(self) -> Mapping[str, str]:
-        """What a process of the product is told."""
+    def environment(self) -> Mapping[str, str]:
+        """The whole environment of a process of the product on `PROOF_SETTINGS`, without links between."""
 
     def connect(self) -> "psycopg.Connection[tuple[object, ...]]":
         """Return a new connection in autocommit mode, without a link between."""
-
-
-def direct_environment(place: Place) -> dict[str, str]:
-    """Return the environment of a process that is not hurt by what is done to links."""
-    settings = {"DATABASE_URL": place.writer_url(), "DJANGO_SETTINGS_MODULE": PROOF_SETTINGS}
-    return {**place.server_environment(), **settings}

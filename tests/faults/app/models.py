@@ -5,6 +5,7 @@ What belongs to a customer carries a canary, `canary-of-<customer>-…`: it must
 """
 
 from django.db import models
+from django.db.models.functions import Now
 
 from core.accounts.models import Customer
 
@@ -24,6 +25,7 @@ class Item(Counted):
     """Belongs to a customer, and moves between them."""
 
     owner = models.ForeignKey(Customer, models.CASCADE)
+    owner_id: int
     amount = models.DecimalField(max_digits=12, decimal_places=2)
     canary = models.CharField(max_length=60)
 
@@ -32,22 +34,26 @@ class Doc(Counted):
     """The row that the permission of `proof/doc/<id>` rests on; is reassigned between customers."""
 
     owner = models.ForeignKey(Customer, models.CASCADE)
+    owner_id: int
 
 
 class Line(Counted):
     """A line of a document. PostgreSQL deletes it with the document, and rewrites it where its amount is negative."""
 
     owner = models.ForeignKey(Customer, models.CASCADE)
+    owner_id: int
     doc = models.ForeignKey(Doc, models.DO_NOTHING, db_constraint=False)
     amount = models.DecimalField(max_digits=12, decimal_places=2)
     canary = models.CharField(max_length=60)
 
 
 class Event(Counted):
-    """Something that happened to a customer: written once, and never merged away."""
+    """Something that happened to a customer: written once, and never merged away. By `at`, old ones are put away."""
 
     owner = models.ForeignKey(Customer, models.CASCADE)
+    owner_id: int
     text = models.CharField(max_length=60)
+    at = models.DateTimeField(db_default=Now())
 
 
 class Bulk(Counted):

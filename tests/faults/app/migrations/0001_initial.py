@@ -4,6 +4,7 @@ from typing import Any
 
 from django.db import migrations, models
 from django.db.models.deletion import CASCADE, DO_NOTHING
+from django.db.models.functions import Now
 
 from realtime.adapters.capture import WatchTable
 
@@ -56,7 +57,15 @@ class Migration(migrations.Migration):
             "Line",
             [*COUNTED, owner(), ("doc", models.ForeignKey("proof.Doc", DO_NOTHING, db_constraint=False)), *amount()],
         ),
-        migrations.CreateModel("Event", [*COUNTED, owner(), ("text", models.CharField(max_length=60))]),
+        migrations.CreateModel(
+            "Event",
+            [
+                *COUNTED,
+                owner(),
+                ("text", models.CharField(max_length=60)),
+                ("at", models.DateTimeField(db_default=Now())),
+            ],
+        ),
         migrations.CreateModel("Bulk", COUNTED),
         migrations.RunSQL(RULES, migrations.RunSQL.noop),
         WatchTable("proof", "item", columns=["id", "version", "token", "owner", "amount", "canary"]),
