@@ -11,9 +11,12 @@ import math
 import random
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pprint import pformat
+
+import psycopg
 
 from realtime.drivers.ending import end
 from tests.faults.archive import Archive
@@ -38,6 +41,9 @@ PATIENCE = 3.0
 ARCHIVE_SECONDS = 0.3
 PROBE_SECONDS = 0.25
 
+HANDS = 16
+"""Threads for what blocks: PostgreSQL may be frozen, and others must go on."""
+
 SERVER_BYTES = 48 * 1024 * 1024
 CONNECTION_BYTES = 256 * 1024
 """How far a server may grow in a round: views, rings and what Python keeps; and for each connection that it had."""
@@ -51,6 +57,7 @@ class Theatre:
     people: People
     writers: Writers
     archive: Archive
+    hands: ThreadPoolExecutor
 
 
 @contextmanager
@@ -61,7 +68,8 @@ def open_theatre(stage: Stage) -> Iterator[Theatre]:
     try:
         writers.start(WRITES_PER_SECOND)
         writers.pause()
-        yield Theatre(stage, people, writers, Archive(stage.connect))
+        with ThreadPoolExecutor(HANDS, "hands") as hands:
+            yield Theatre(stage, people, writers, Archive(stage.connect), hands)
     finally:
         writers.stop()
 
@@ -71,7 +79,7 @@ async def play(theatre: Theatre, fault: Fault, seconds: float, seed: int) -> Out
     began, stage = time.monotonic(), theatre.stage
     crowd = Crowd()
     chance = random.Random(f"{seed}:{fault.name}")
-    scene = Scene(stage, crowd, theatre.writers, theatre.people, theatre.archive, chance, seconds)
+    scene = Scene(stage, crowd, theatre.writers, theatre.people, theatre.archive, chance, seconds, theatre.hands)
     await scene.aside(settle, scene)
     before = await scene.aside(stage.resident_bytes)
     keeper = asyncio.create_task(keep_archive(scene), name="archive")
@@ -158,7 +166,8 @@ async def keep_archive(scene: Scene) -> None:
 
 def take_what_there_is(scene: Scene) -> None:
     """Read what is new, if PostgreSQL answers."""
-    scene.archive.take()
+    with suppress(psycopg.Error):
+        scene.archive.take()
 
 
 def grown(stage: Stage, before: Sequence[int], clients: int) -> list[str]:

@@ -4,7 +4,9 @@ import asyncio
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, TypeVar
 
 from tests.faults.archive import Archive
@@ -40,11 +42,11 @@ class Scene:
     archive: Archive
     chance: random.Random
     seconds: float
-    notes: list[str] = field(default_factory=list)
+    hands: ThreadPoolExecutor
 
     async def aside(self, function: Callable[..., T], *arguments: Any) -> T:
         """Run what blocks in another thread: the clients are on this one."""
-        return await asyncio.to_thread(function, *arguments)
+        return await asyncio.get_running_loop().run_in_executor(self.hands, partial(function, *arguments))
 
     async def until_over(self, deed: Callable[[], Any], every: float) -> None:
         """Do something again and again, in another thread, as long as the fault is to last."""

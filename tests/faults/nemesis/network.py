@@ -54,10 +54,9 @@ class LinkReset(LinkFault):
         super().__init__("reset", links, Manner(), "TCP reset of all connections, twice a second:", holds)
 
     async def _hurt(self, scene: Scene, link: str, seconds: float) -> None:
-        for turn in range(max(1, round(seconds / RESET_EVERY_SECONDS))):
-            if turn:
-                await asyncio.sleep(RESET_EVERY_SECONDS)
+        for _ in range(max(1, round(seconds / RESET_EVERY_SECONDS))):
             await scene.aside(scene.stage.links.reset, link)
+            await asyncio.sleep(RESET_EVERY_SECONDS)
 
 
 def link_faults(links: Sequence[str], holds: tuple[float, ...], long_holds: tuple[float, ...]) -> list[Fault]:
