@@ -100,8 +100,11 @@ class Audience:
                 told.append((view, update, list(view.listeners.apart)))
         for view, update, subscribers in told:
             for subscriber in subscribers:
-                if subscriber in view.listeners.apart:  # else it has left, or has the update by its lane
+                if subscriber in view.listeners.apart:
                     self._tell(subscriber, partial(_changed, view, update))
+                # A session that was told of one view joins the lanes of its others, which may not have been told yet.
+                elif (late := view.listeners.take_late(subscriber, update)) is not None:
+                    self._emit(WriteLane(late))
 
     def reset(self, view: MaterialisedView) -> None:
         """Tell all who have the view open that it was read anew."""

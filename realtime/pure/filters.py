@@ -49,8 +49,8 @@ class Index(Generic[T]):
 
     def add(self, part: Part, target: T) -> None:
         """Let the target be found by the rows of a part. An alternative with a value None matches no row."""
-        shapes = self._shapes.setdefault(part.kind, {})
         for columns, values in _lookups(part):
+            shapes = self._shapes.setdefault(part.kind, {})
             shape = shapes.get(columns)
             if shape is None:
                 shape = shapes[columns] = Shape(columns)
@@ -58,16 +58,16 @@ class Index(Generic[T]):
 
     def remove(self, part: Part, target: T) -> None:
         """Undo `add` of the same part."""
-        shapes = self._shapes[part.kind]
         for columns, values in _lookups(part):
+            shapes = self._shapes[part.kind]
             targets = shapes[columns].table[values]
             targets.pop(target, None)
             if not targets:
                 del shapes[columns].table[values]
                 if not shapes[columns].table:
                     del shapes[columns]
-        if not shapes:
-            del self._shapes[part.kind]
+                    if not shapes:
+                        del self._shapes[part.kind]
 
     def find(self, kind: str, row: Row | None) -> Mapping[T, None]:
         """Return each target that selects the row once (None: no row), as the keys of a mapping."""

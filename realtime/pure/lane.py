@@ -79,6 +79,10 @@ class Lane:
         self._updates.append(update)
         return len(self._updates) == 1
 
+    def has(self, update: Update) -> bool:
+        """Tell whether an update, the latest there is, was put into the lane."""
+        return bool(self._updates) and self._updates[-1].position >= update.position
+
     def leave(self, member: Member) -> list[Update]:
         """Let a member go, and return what it has not been written."""
         missed = [update for update in self._updates if update.position > member.position]
@@ -150,6 +154,16 @@ class Listeners:
     def take(self, update: Update) -> list[Lane]:
         """Put an update into all lanes; return those in which nothing was waiting, for a pass to be begun."""
         return [lane for lane in self._lanes.values() if lane.take(update)]
+
+    def take_late(self, subscriber: Subscriber, update: Update) -> Lane | None:
+        """Put an update into the lane that a subscriber joined while others were told of it, unless it is there.
+
+        Returns the lane when a pass must be begun for it.
+        """
+        for lane in self._lanes.values():
+            if subscriber in lane.members and not lane.has(update) and lane.take(update):
+                return lane
+        return None
 
     def _left(self, lane: Lane, member: Member) -> None:
         if member in self.open:

@@ -35,6 +35,8 @@ class Flow:
 
     subscription: Subscription
     frames: Iterator[bytes]
+    left: int
+    """So many are still to be written; a flow that has none left has ended, also the answering."""
     reply_to: bytes | None
 
 
@@ -103,7 +105,7 @@ class Outflow:
         subscription.next_at = now + subscription.interval_seconds
         if len(ready) == 1:
             return ready
-        self._flow = Flow(subscription, iter(ready), None)
+        self._flow = Flow(subscription, iter(ready), len(ready), None)
         return self.turn(now)
 
     def _obstacle(self, subscription: Subscription, now: float) -> str | None:
@@ -148,13 +150,11 @@ class Outflow:
             flow = self._flow or self._next(now)
             if flow is None or flow.subscription.state is not State.LIVE:
                 break
-            self._flow = flow
-            frame = next(flow.frames, None)
-            if frame is None:
-                self._flow = None
-            else:
-                written.append(frame)
-                size += len(frame)
+            frame = next(flow.frames)
+            flow.left -= 1
+            self._flow = flow if flow.left else None
+            written.append(frame)
+            size += len(frame)
         return written
 
     def _next(self, now: float) -> Flow | None:
@@ -181,7 +181,7 @@ class Outflow:
         if subscription.owed.snapshot:
             subscription.owed.settle()
             self._tally["snapshot", "push" if reply_to is None else "reply"] += 1
-            return Flow(subscription, self._snapshot(subscription, reply_to), reply_to)
+            return self._snapshot(subscription, reply_to)
         subscription.next_at = now + subscription.interval_seconds
         bodies = latest(view, subscription.owed.settle(), self._frame_max_bytes)
         ready = frames.change_frames(subscription.topic_json, view.position, bodies)
@@ -190,9 +190,9 @@ class Outflow:
             ready.insert(0, frames.resumed(subscription.topic_json, epoch, resuming, reply_to=reply_to))
             self._tally["resume", ""] += 1
         # A `resumed` goes out in the same turn as it is made: from then on, nothing is left to answer.
-        return Flow(subscription, iter(ready), None)
+        return Flow(subscription, iter(ready), len(ready), None)
 
-    def _snapshot(self, subscription: Subscription, reply_to: bytes | None) -> Iterator[bytes]:
+    def _snapshot(self, subscription: Subscription, reply_to: bytes | None) -> Flow:
         view = subscription.view
         assert view is not None
         epoch, position, bodies = epoch_json(subscription, self.user), view.position, view.snapshot_bodies() or [b""]
@@ -210,7 +210,7 @@ class Outflow:
                     last=index == final,
                 )
 
-        return compose()
+        return Flow(subscription, compose(), len(bodies), reply_to)
 
     def catch_up(self, subscription: Subscription, now: float, after_seconds: float) -> list[bytes]:
         """Return an empty `changes` when the stream moved but nothing was told for so long; else nothing."""
