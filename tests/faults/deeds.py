@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.models import F
 
 from tests.faults.app.models import Doc, Event, Item, Line
-from tests.faults.hand import FIRST_VERSION, Hand, canary
+from tests.faults.hand import FIRST_VERSION, PASS_DOC, PASS_LINES, Hand, canary
 
 ITEMS, DOCS, EVENTS = 200, 20, 200
 """About so many there are."""
@@ -242,14 +242,6 @@ def shorten(hand: Hand) -> None:
         rows_of(DROP_LINES, [line.id for line in gone])
         for line in gone:
             hand.deleted("line", line.id, line.version)
-
-
-PASS_DOC = "UPDATE proof_doc SET version = version + 1, token = %s, owner_id = %s WHERE id = %s RETURNING version"
-
-PASS_LINES = """
-UPDATE proof_line SET version = version + 1, token = %s, owner_id = %s, canary = 'canary-of-' || %s || '-' || id
-WHERE doc_id = %s RETURNING id, version
-"""
 
 
 def reassign(hand: Hand) -> None:

@@ -65,3 +65,11 @@ class Hand:
 def canary(owner: int, key: int) -> str:
     """Return what must stand in no frame to anybody but the owner and staff."""
     return f"canary-of-{owner}-{key}"
+
+
+PASS_DOC = "UPDATE proof_doc SET version = version + 1, token = %s, owner_id = %s WHERE id = %s RETURNING version"
+
+PASS_LINES = """
+UPDATE proof_line SET version = version + 1, token = %s, owner_id = %s, canary = 'canary-of-' || %s || '-' || id
+WHERE doc_id = %s RETURNING id, version
+"""

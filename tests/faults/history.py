@@ -34,11 +34,13 @@ class What(Enum):
 class Told(NamedTuple):
     """A position that a client was told it is complete to, all frames of it having arrived at `at`.
 
+    The server wrote the last of them after `after`: a ping of that time had been answered before on the connection.
     `rows` are the versions that came with it (None: removed), `total` and `size` the sum of the fingerprints and the
     number of all rows that the client then has. `owners` are the customers whose canaries its raw frames held.
     """
 
     at: float
+    after: float
     what: What
     epoch: str
     position: int
@@ -77,6 +79,8 @@ class Connection:
     closed_at: float | None = None
     code: int | None = None
     strays: list[tuple[float, int]] = field(default_factory=list)
+    after: float = 0.0
+    """When the last ping was sent that has been answered."""
 
 
 @dataclass(slots=True)
@@ -87,6 +91,8 @@ class History:
     person: str
     reads: Reads = Reads.ALL
     connections: list[Connection] = field(default_factory=list)
+    until: float = 0.0
+    """When it was handed to the checker."""
 
     def topics(self) -> Iterator[tuple[str, Sequence[tuple[Connection, Subscribed]]]]:
         """Go over the topics, each with its subscribes in order."""

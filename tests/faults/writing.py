@@ -21,16 +21,14 @@ from typing import Any
 
 import psycopg
 
-from tests.faults.hand import FIRST_VERSION, Hand, Keys, canary
+from tests.faults import specials
+from tests.faults.hand import Hand, Keys
 from tests.faults.images import RowId
 from tests.faults.journal import Journal, Outcome, Pen, Reader
 from tests.faults.place import Place
 from tests.support.processes import CHECKOUT
 
 PROCESSES = 2
-ITEMS, DOCS, LINES = 200, 20, 60
-"""So many there are at the beginning."""
-
 PATIENCE_SECONDS = 120.0
 """A writer may be waiting for a PostgreSQL that is stopped."""
 
@@ -129,7 +127,7 @@ class Writers:
                 self._customers = [int(str(row[0])) for row in found]
                 (filled,) = connection.execute("SELECT EXISTS (SELECT FROM proof_doc)").fetchone() or (True,)
             if not filled:
-                self._write(fill)
+                self._write(specials.fill)
             with ThreadPoolExecutor(PROCESSES) as hands:
                 self._processes = list(hands.map(lambda _: self._process(), range(PROCESSES)))
         self._rate = rate
@@ -194,19 +192,23 @@ class Writers:
 
     def big_update(self, rows: int) -> "Future[float]":
         """Update so many rows in one statement; rows that are missing are inserted before, in one of their own."""
-        return self._specially(partial(update_bulk, rows=rows), partial(fill_bulk, rows=rows))
+        return self._specially(partial(specials.update_bulk, rows=rows), partial(specials.fill_bulk, rows=rows))
 
     def truncate(self, kind: str = "item") -> "Future[float]":
         """Empty a table."""
-        return self._specially(partial(truncate, kind=kind))
+        return self._specially(partial(specials.truncate, kind=kind))
 
     def copy(self, rows: int) -> "Future[float]":
         """COPY so many new items, which are deleted again by and by."""
-        return self._specially(partial(copy, rows=rows))
+        return self._specially(partial(specials.copy, rows=rows))
 
     def open_transaction(self, seconds: float) -> "Future[float]":
         """Leave a transaction open for so long; it has written rows that nobody else writes."""
-        return self._specially(partial(linger, seconds=seconds))
+        return self._specially(partial(specials.linger, seconds=seconds))
+
+    def reassign(self, doc: int) -> float:
+        """Let a document pass to another customer; return the time after the commit."""
+        return self._write(partial(specials.reassign, doc=doc))[1]
 
     def mark(self) -> Mark:
         """Commit one small change that every topic shows; tries again while PostgreSQL is away."""
@@ -215,7 +217,7 @@ class Writers:
             events: set[str] = set()
             docs: dict[str, int] = {}
             try:
-                token, at = self._write(partial(touch_all, events=events, docs=docs))
+                token, at = self._write(partial(specials.touch_all, events=events, docs=docs))
             except psycopg.Error:
                 if time.monotonic() > deadline:
                     raise
@@ -255,89 +257,3 @@ class Writers:
             self._pen.ended(hand.token, Outcome.UNKNOWN if sent else Outcome.ROLLED_BACK)
             raise
         return hand.token, self._pen.ended(hand.token, Outcome.COMMITTED)
-
-
-def fill(hand: Hand, connection: "psycopg.Connection[Any]") -> None:
-    """Insert what there is at the beginning."""
-    copy(hand, connection, rows=ITEMS)
-    for number in range(DOCS):
-        doc, owner = hand.keys.new(), hand.customers[number % len(hand.customers)]
-        connection.execute("INSERT INTO proof_doc VALUES (%s, %s, %s, %s)", [doc, FIRST_VERSION, hand.token, owner])
-        hand.inserted("doc", doc)
-        for _ in range(LINES // DOCS):
-            key = hand.keys.new()
-            connection.execute(
-                "INSERT INTO proof_line (id, version, token, owner_id, doc_id, amount, canary)"
-                " VALUES (%s, %s, %s, %s, %s, %s, %s)",
-                [key, FIRST_VERSION, hand.token, owner, doc, hand.amount(), canary(owner, key)],
-            )
-            hand.inserted("line", key)
-
-
-def copy(hand: Hand, connection: "psycopg.Connection[Any]", rows: int) -> None:
-    """COPY new items."""
-    statement = "COPY proof_item (id, version, token, owner_id, amount, canary) FROM STDIN"
-    with connection.cursor() as cursor, cursor.copy(statement) as sink:
-        for _ in range(rows):
-            key, owner = hand.keys.new(), hand.customer()
-            sink.write_row((key, FIRST_VERSION, hand.token, owner, hand.amount(), canary(owner, key)))
-            hand.inserted("item", key)
-
-
-def fill_bulk(hand: Hand, connection: "psycopg.Connection[Any]", rows: int) -> None:
-    """Insert rows until there are so many."""
-    (there,) = connection.execute("SELECT count(*) FROM proof_bulk").fetchone() or (0,)
-    if there >= rows:
-        return
-    first, last = hand.keys.range(rows - there)
-    connection.execute(
-        "INSERT INTO proof_bulk SELECT g, %s, %s FROM generate_series(%s::bigint, %s::bigint) g",
-        [FIRST_VERSION, hand.token, first, last],
-    )
-    hand.written.append(["bulk", str(first), None, FIRST_VERSION, str(last)])
-
-
-RUNS = """
-SELECT min(id), max(id), version FROM (
-    SELECT id, version, id - row_number() OVER (PARTITION BY version ORDER BY id) AS run FROM proof_bulk
-) AS runs GROUP BY version, run
-"""
-
-
-def update_bulk(hand: Hand, connection: "psycopg.Connection[Any]", rows: int) -> None:
-    """Update all rows, of which there are at least so many."""
-    runs = connection.execute(RUNS).fetchall()
-    updated = connection.execute("UPDATE proof_bulk SET version = version + 1, token = %s", [hand.token]).rowcount
-    assert updated >= rows, f"{updated} rows were there, not {rows}"
-    hand.written += [["bulk", str(first), version, version + 1, str(last)] for first, last, version in runs]
-
-
-def truncate(hand: Hand, connection: "psycopg.Connection[Any]", kind: str) -> None:
-    """Empty a table."""
-    connection.execute(f"TRUNCATE proof_{kind}".encode())
-    hand.written.append([kind, "", None, None])
-
-
-def linger(hand: Hand, connection: "psycopg.Connection[Any]", seconds: float) -> None:
-    """Write a row at once and a row at last, and do nothing in between."""
-    copy(hand, connection, rows=1)
-    time.sleep(seconds)
-    copy(hand, connection, rows=1)
-
-
-def touch_all(hand: Hand, connection: "psycopg.Connection[Any]", events: set[str], docs: dict[str, int]) -> None:
-    """Let something happen to every customer, and write every document."""
-    found = connection.execute(
-        "UPDATE proof_doc SET version = version + 1, token = %s RETURNING id, version", [hand.token]
-    )
-    for key, version in found:
-        hand.updated("doc", key, version)
-        docs[str(key)] = version
-    for owner in hand.customers:
-        key = hand.keys.new()
-        connection.execute(
-            "INSERT INTO proof_event (id, version, token, owner_id, text) VALUES (%s, %s, %s, %s, %s)",
-            [key, FIRST_VERSION, hand.token, owner, canary(owner, key)],
-        )
-        hand.inserted("event", key)
-        events.add(str(key))
