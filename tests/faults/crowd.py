@@ -42,10 +42,9 @@ class Crowd:
         return dict(zip(reading, found, strict=True))
 
     def histories(self) -> list[History]:
-        """Return what everyone saw so far."""
-        for each in self.recorders:
-            each.history.until = time.monotonic()
-        return [each.history for each in self.recorders]
+        """Return what everyone saw so far: it grows no more."""
+        now = time.monotonic()
+        return [each.history.copy(now) for each in self.recorders]
 
     async def close(self) -> None:
         """Let everyone go."""

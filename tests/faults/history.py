@@ -1,7 +1,7 @@
 """What one client asked for and was told: the record that the checker reads. Pure; times are monotonic seconds."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import NamedTuple
 
@@ -101,3 +101,11 @@ class History:
             for subscribed in connection.subscribed:
                 found.setdefault(subscribed.topic, []).append((connection, subscribed))
         yield from found.items()
+
+    def copy(self, now: float) -> "History":
+        """Return what has been recorded until now; the original goes on."""
+        connections = [
+            replace(each, subscribed=[replace(one, told=[*one.told]) for one in each.subscribed])
+            for each in self.connections
+        ]
+        return replace(self, connections=connections, until=now)

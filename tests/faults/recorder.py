@@ -174,9 +174,9 @@ class Recorder:
             wire = await Wire.open(port, cookie, small=self.reads is not Reads.ALL)
         except (OSError, TimeoutError):
             return None
-        connection = Connection(cookie, time.monotonic())
+        connection = Connection(cookie, now := time.monotonic(), after=now)
         self.history.connections.append(connection)
-        self._wire, self._connection, self._heard_at = wire, connection, time.monotonic()
+        self._wire, self._connection, self._heard_at = wire, connection, now
         self._asked.clear()
         watching = asyncio.create_task(self._watch(wire), name=f"watch {self.name}")
         try:

@@ -65,14 +65,18 @@ class Rights:
         found = [right.selection(topic) for right in reversed(self.people[person])]
         return list(dict.fromkeys(each for each in found if each is not None))
 
-    def until(self, person: str, cookie: str, topic: str, selection: Selection) -> float:
-        """Return when the person last had a right to the selection in this session; FOREVER if it was never ended."""
-        ends = [right.until for right in self.people[person] if right.selection(topic) == selection]
-        return min(max(ends, default=0.0), self.ended.get(cookie, FOREVER))
+    def late(self, person: str, cookie: str, topic: str, selection: Selection, written: float, at: float) -> float:
+        """Return how long before `written` the right to a selection had ended in this session; 0 if it had not.
 
-    def owners(self, person: str, at: float, grace_seconds: float) -> set[int] | None:
-        """Return whose canaries the person may be shown at a time; None stands for everybody's."""
-        held = [right for right in self.people[person] if right.since <= at <= right.until + grace_seconds]
+        What was written then came at `at`.
+        """
+        rights = [right for right in self.people[person] if right.selection(topic) == selection and right.since <= at]
+        until = min(max((right.until for right in rights), default=0.0), self.ended.get(cookie, FOREVER))
+        return max(0.0, written - until)
+
+    def owners(self, person: str, after: float, at: float, grace_seconds: float) -> set[int] | None:
+        """Return whose canaries may stand in what was written after one time and came at another; None: everybody's."""
+        held = [right for right in self.people[person] if right.since <= at and after <= right.until + grace_seconds]
         if any(right.staff and right.active for right in held):
             return None
         return {right.customer for right in held if right.active and right.customer is not None}

@@ -67,9 +67,10 @@ def update_bulk(hand: Hand, connection: "psycopg.Connection[Any]", rows: int) ->
 
 
 def truncate(hand: Hand, connection: "psycopg.Connection[Any]", kind: str) -> None:
-    """Empty a table."""
+    """Empty a table; an event of the same transaction says who did."""
     connection.execute(f"TRUNCATE proof_{kind}".encode())
     hand.written.append([kind, "", None, None])
+    happen(hand, connection, hand.customer())
 
 
 def linger(hand: Hand, connection: "psycopg.Connection[Any]", seconds: float) -> None:
@@ -88,13 +89,18 @@ def touch_all(hand: Hand, connection: "psycopg.Connection[Any]", events: set[str
         hand.updated("doc", key, version)
         docs[str(key)] = version
     for owner in hand.customers:
-        key = hand.keys.new()
-        connection.execute(
-            "INSERT INTO proof_event (id, version, token, owner_id, text) VALUES (%s, %s, %s, %s, %s)",
-            [key, FIRST_VERSION, hand.token, owner, canary(owner, key)],
-        )
-        hand.inserted("event", key)
-        events.add(str(key))
+        events.add(str(happen(hand, connection, owner)))
+
+
+def happen(hand: Hand, connection: "psycopg.Connection[Any]", owner: int) -> int:
+    """Let something happen to a customer; return the event's key."""
+    key = hand.keys.new()
+    connection.execute(
+        "INSERT INTO proof_event (id, version, token, owner_id, text) VALUES (%s, %s, %s, %s, %s)",
+        [key, FIRST_VERSION, hand.token, owner, canary(owner, key)],
+    )
+    hand.inserted("event", key)
+    return key
 
 
 def reassign(hand: Hand, connection: "psycopg.Connection[Any]", doc: int) -> None:
