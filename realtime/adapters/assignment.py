@@ -12,6 +12,7 @@ receives them holds no lock.
 The order is that of `realtime.pure.order`; a contract test holds the two together.
 """
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -44,6 +45,10 @@ SELECT min(id), max(id), pg_snapshot_xmin(pg_current_snapshot())::text FROM real
 
 WAIT_SECONDS = 0.25
 """The longest wait in one statement: it holds a snapshot, and a relay has a house to keep."""
+
+OVERDUE_SECONDS = 2.0
+"""So much longer than it should, and a wait is given up: PostgreSQL sleeps until a time of the wall clock, so that one
+which is set back by days would let it sleep for days."""
 
 WAIT = """
 DO $wait$ BEGIN
@@ -168,9 +173,11 @@ async def wait(connection: AsyncConnection[Any], low: LowWater, poll_seconds: fl
     """Return at the first look at which there is something in the inbox, or after WAIT_SECONDS.
 
     It looks every `poll_seconds`, the first time after as long: so changes that come close together are taken together.
+    Raises TimeoutError when PostgreSQL has not answered long after that.
     """
     turns = max(1, round(WAIT_SECONDS / poll_seconds))
-    await connection.execute(WAIT.format(turns=turns, seconds=float(poll_seconds), low=low.id), prepare=False)
+    async with asyncio.timeout(WAIT_SECONDS + OVERDUE_SECONDS):
+        await connection.execute(WAIT.format(turns=turns, seconds=float(poll_seconds), low=low.id), prepare=False)
 
 
 async def look(connection: AsyncConnection[Any], low: LowWater) -> Waiting:

@@ -1,9 +1,9 @@
 """Who takes part in a round: which people come as clients, to which server, and what they subscribe to."""
 
 from tests.faults.history import Reads
-from tests.faults.nemesis.fault import Scene
 from tests.faults.people import Person
 from tests.faults.recorder import Recorder
+from tests.faults.scene import Scene
 
 DOCS_OF = "SELECT id FROM proof_doc WHERE owner_id = %s ORDER BY id LIMIT %s"
 ANY_DOCS = "SELECT id FROM proof_doc ORDER BY id LIMIT %s"

@@ -23,9 +23,10 @@ from tests.faults.archive import Archive
 from tests.faults.cast import enter
 from tests.faults.checker import Promised, Verdict, check
 from tests.faults.crowd import Crowd
-from tests.faults.nemesis.fault import Fault, Scene
+from tests.faults.nemesis.fault import Fault
 from tests.faults.nemesis.log import quiet
 from tests.faults.people import People, make_people
+from tests.faults.scene import Scene
 from tests.faults.stage import Stage
 from tests.faults.table import Outcome
 from tests.faults.writing import Writers

@@ -10,7 +10,7 @@ from tests.faults.history import Reads
 from tests.faults.nemesis.clients import BadClients, ReconnectStorm
 from tests.faults.nemesis.clocks import clock_faults
 from tests.faults.nemesis.disk import DiskFull
-from tests.faults.nemesis.fault import PAUSES, Fault, Scene
+from tests.faults.nemesis.fault import PAUSES, Fault
 from tests.faults.nemesis.freezes import PostgresFrozen, RedisFrozen, RelayFrozenAt, UnitFrozen
 from tests.faults.nemesis.kills import BackendKilled, UnitKilled, WriterKilled
 from tests.faults.nemesis.network import LINKS, link_faults
@@ -26,6 +26,7 @@ from tests.faults.nemesis.redis import (
 from tests.faults.nemesis.restores import Restored
 from tests.faults.nemesis.rights import right_faults
 from tests.faults.nemesis.writes import write_faults
+from tests.faults.scene import Scene
 
 __all__ = ["Fault", "Scene", "catalogue", "short_catalogue"]
 

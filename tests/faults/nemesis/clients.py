@@ -4,8 +4,9 @@ import asyncio
 
 from tests.faults.cast import join
 from tests.faults.history import Reads
-from tests.faults.nemesis.fault import SERVER_SECONDS, Fault, Scene
+from tests.faults.nemesis.fault import SERVER_SECONDS, Fault
 from tests.faults.recorder import Recorder
+from tests.faults.scene import Scene
 
 BAD_CLIENTS = 6
 ROWS, WRITE_EVERY_SECONDS = 200, 0.2

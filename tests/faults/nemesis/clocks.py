@@ -2,7 +2,8 @@
 
 import asyncio
 
-from tests.faults.nemesis.fault import Fault, Scene
+from tests.faults.nemesis.fault import Fault
+from tests.faults.scene import Scene
 
 HOUR = 3600.0
 JUMPS = {"ahead_1h": HOUR, "back_1h": -HOUR, "ahead_10d": 240 * HOUR, "back_10d": -240 * HOUR}

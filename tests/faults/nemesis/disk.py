@@ -4,8 +4,9 @@ from contextlib import suppress
 
 import psycopg
 
-from tests.faults.nemesis.fault import POSTGRES_SECONDS, Fault, Scene
+from tests.faults.nemesis.fault import POSTGRES_SECONDS, Fault
 from tests.faults.nemesis.kills import answers
+from tests.faults.scene import Scene
 from tests.support.waiting import eventually
 
 

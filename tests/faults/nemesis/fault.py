@@ -1,21 +1,9 @@
-"""What a fault is, and the scene on which it is played."""
+"""What a fault is, and what is promised of it."""
 
 import asyncio
-import random
-import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import partial
-from typing import Any, ClassVar, TypeVar
+from typing import ClassVar
 
-from tests.faults.archive import Archive
-from tests.faults.crowd import Crowd
-from tests.faults.people import People
-from tests.faults.stage import Stage
-from tests.faults.writing import Writers
-
-T = TypeVar("T")
+from tests.faults.scene import Scene
 
 AT_ONCE = (0.0,)
 PAUSES = (1.0, 7.0, 30.0)
@@ -29,34 +17,6 @@ POSTGRES_SECONDS = 5.0
 
 LATENCY_SECONDS = 1.0
 """What is promised while Redis is away."""
-
-
-@dataclass
-class Scene:
-    """Everything that a fault may touch; `seconds` is how long it is to last this time."""
-
-    stage: Stage
-    crowd: Crowd
-    writers: Writers
-    people: People
-    archive: Archive
-    chance: random.Random
-    seconds: float
-    hands: ThreadPoolExecutor
-
-    async def aside(self, function: Callable[..., T], *arguments: Any) -> T:
-        """Run what blocks in another thread: the clients are on this one."""
-        return await asyncio.get_running_loop().run_in_executor(self.hands, partial(function, *arguments))
-
-    async def until_over(self, deed: Callable[[], Any], every: float) -> None:
-        """Do something again and again, in another thread, as long as the fault is to last."""
-        over = time.monotonic() + self.seconds
-        while True:
-            await self.aside(deed)
-            if time.monotonic() + every > over:
-                break
-            await asyncio.sleep(every)
-        await asyncio.sleep(max(0.0, over - time.monotonic()))
 
 
 class Fault:

@@ -12,9 +12,9 @@ from tests.faults.nemesis.fault import (
     RELAY_SECONDS,
     SERVER_SECONDS,
     Fault,
-    Scene,
 )
 from tests.faults.nemesis.kills import units_of
+from tests.faults.scene import Scene
 from tests.faults.supervised import Unit
 from tests.support.waiting import eventually
 

@@ -6,7 +6,8 @@ import signal
 
 import psycopg
 
-from tests.faults.nemesis.fault import POSTGRES_SECONDS, RELAY_SECONDS, SERVER_SECONDS, Fault, Scene
+from tests.faults.nemesis.fault import POSTGRES_SECONDS, RELAY_SECONDS, SERVER_SECONDS, Fault
+from tests.faults.scene import Scene
 from tests.faults.supervised import Unit
 from tests.support.waiting import eventually
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.faults.nemesis.fault import Scene
+from tests.faults.scene import Scene
 from tests.support.waiting import eventually
 
 STREAM = "SELECT epoch, head, floor FROM realtime_stream WHERE name = 'proof'"

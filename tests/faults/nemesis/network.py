@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Sequence
 
 from tests.faults.links import Manner
-from tests.faults.nemesis.fault import LATENCY_SECONDS, REDIS_SECONDS, SERVER_SECONDS, Fault, Scene
+from tests.faults.nemesis.fault import LATENCY_SECONDS, REDIS_SECONDS, SERVER_SECONDS, Fault
+from tests.faults.scene import Scene
 
 LINKS = ("client-server", "server-postgres", "server-redis", "relay-postgres", "relay-redis")
 

@@ -2,8 +2,9 @@
 
 import time
 
-from tests.faults.nemesis.fault import RELAY_SECONDS, SERVER_SECONDS, Fault, Scene
+from tests.faults.nemesis.fault import RELAY_SECONDS, SERVER_SECONDS, Fault
 from tests.faults.nemesis.log import quiet, stream
+from tests.faults.scene import Scene
 from tests.faults.stage import ENGINE
 from tests.support.waiting import eventually
 

@@ -4,8 +4,9 @@ import signal
 import subprocess
 from contextlib import suppress
 
-from tests.faults.nemesis.fault import PAUSES, POSTGRES_SECONDS, Fault, Scene
+from tests.faults.nemesis.fault import PAUSES, POSTGRES_SECONDS, Fault
 from tests.faults.nemesis.kills import wait_for_postgres
+from tests.faults.scene import Scene
 
 
 class PostgresFault(Fault):

@@ -6,7 +6,8 @@ from typing import Any
 
 import redis
 
-from tests.faults.nemesis.fault import LATENCY_SECONDS, PAUSES, REDIS_SECONDS, Fault, Scene
+from tests.faults.nemesis.fault import LATENCY_SECONDS, PAUSES, REDIS_SECONDS, Fault
+from tests.faults.scene import Scene
 
 USUAL_LIMIT = "normal 0 0 0 pubsub 33554432 8388608 60"
 TINY_LIMIT = "normal 0 0 0 pubsub 1 1 1"

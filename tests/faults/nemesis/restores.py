@@ -10,8 +10,9 @@ import time
 import psycopg
 
 from tests.faults.links import Manner
-from tests.faults.nemesis.fault import POSTGRES_SECONDS, Fault, Scene
+from tests.faults.nemesis.fault import POSTGRES_SECONDS, Fault
 from tests.faults.nemesis.log import quiet, stream
+from tests.faults.scene import Scene
 from tests.faults.stage import DATABASE
 from tests.faults.supervised import Unit
 from tests.support.waiting import eventually

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from enum import Enum
 
 from tests.faults.cast import join
-from tests.faults.nemesis.fault import SERVER_SECONDS, Fault, Scene
+from tests.faults.nemesis.fault import SERVER_SECONDS, Fault
 from tests.faults.people import Person
 from tests.faults.recorder import Recorder
+from tests.faults.scene import Scene
 
 
 class Aim(Enum):

@@ -4,7 +4,8 @@ import asyncio
 import random
 from collections.abc import Sequence
 
-from tests.faults.nemesis.fault import Fault, Scene
+from tests.faults.nemesis.fault import Fault
+from tests.faults.scene import Scene
 
 
 class Together(Fault):

@@ -7,7 +7,8 @@ from contextlib import suppress
 
 import psycopg
 
-from tests.faults.nemesis.fault import SERVER_SECONDS, Fault, Scene
+from tests.faults.nemesis.fault import SERVER_SECONDS, Fault
+from tests.faults.scene import Scene
 
 ROWS = 100_000
 
