@@ -152,15 +152,16 @@ class MaterialisedView:
         self.phase = Phase.LIVE
         self.trail.restart(progress.position)
 
-    def stage(self, key: RowKey, row: Row | None) -> None:
-        """Take the latest state of a row while LIVE (None: no longer selected)."""
+    def stage(self, key: RowKey, row: Row | None, position: int) -> None:
+        """Take the latest state of a row while LIVE (None: no longer selected), as of a change's position."""
         self._staged[key] = row
+        self.trail.add(position, key)
         self._follow_anchor(key, selected=row is not None)
 
     def commit(self, position: int) -> Update | None:
         """Bring the rows to the position with what was staged; None when nothing shown differs."""
         staged, self._staged = self._staged, {}
-        self.trail.extend(position, staged)
+        self.trail.shorten()
         differing = self._content.apply(staged)
         if not differing:
             return None

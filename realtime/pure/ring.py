@@ -63,10 +63,13 @@ class Trail:
         self._positions.clear()
         self._keys.clear()
 
-    def extend(self, position: int, keys: Iterable[RowKey]) -> None:
-        """Add what the batch that ends at the position touched."""
-        self._keys.extend(keys)
-        self._positions.extend([position] * (len(self._keys) - len(self._positions)))
+    def add(self, position: int, key: RowKey) -> None:
+        """Add what a change touched. Of each change: where a batch ends is not the same in all processes."""
+        self._positions.append(position)
+        self._keys.append(key)
+
+    def shorten(self) -> None:
+        """Drop the older part where it has become too long."""
         if len(self._keys) > 2 * self._limit:
             self._shorten(len(self._keys) - self._limit)
 

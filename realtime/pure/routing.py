@@ -30,12 +30,12 @@ def route(run: Run, index: Index[MaterialisedView]) -> Routed:
         if after or before:
             key = RowKey(change.kind, change.key)
             for view in after:
-                view.stage(key, change.new)
+                view.stage(key, change.new, change.position)
                 touched[view] = None
             if before is not after:
                 for view in before:
                     if view not in after:
-                        view.stage(key, None)
+                        view.stage(key, None, change.position)
                         touched[view] = None
                         if view.anchorless:
                             suspects[view] = None

@@ -56,8 +56,8 @@ def trail() -> Trail:
     """Return a trail from position 10: a and b at 12, a at 14."""
     made = Trail(100)
     made.restart(10)
-    made.extend(12, [A, B])
-    made.extend(14, [A])
+    for position, key in [(12, A), (12, B), (14, A)]:
+        made.add(position, key)
     return made
 
 
@@ -79,7 +79,9 @@ def test_a_trail_is_bounded() -> None:
     made = Trail(2)
     made.restart(0)
     for position, keys in [(1, [A]), (2, [A, B, C]), (3, [B])]:
-        made.extend(position, keys)
+        for key in keys:
+            made.add(position, key)
+        made.shorten()
     assert (made.start, made.since(2), made.since(made.start)) == (2, (B,), (B,))
 
 
