@@ -1,257 +1,310 @@
-"""Server processes and clients of the simulation: a feed with its questions under way, and who listens."""
+"""Server processes: the product's feed, fan-out, sessions and their drivers, with all their questions under way."""
 
-import json
-from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
-from random import Random
-from typing import Any
+from collections import deque
+from collections.abc import Callable
 
-from realtime.errors import LogUnavailable, PeerError, RealtimeError
-from realtime.pure.changes import Batch, RowKey
+from realtime.drivers.access import Identity
+from realtime.drivers.fanout import Fanout
+from realtime.drivers.resolver import Resolution
+from realtime.drivers.session import SessionDriver, Traffic
+from realtime.errors import LogUnavailable, PeerError, RealtimeError, Unavailable
+from realtime.pure.changes import Batch
 from realtime.pure.content import content_of
-from realtime.pure.effects import AskHead, Crash, Doubt, Effect, Expect, Gather, ReadLog, ReadSnapshot, Verify
+from realtime.pure.effects import (
+    AskHead,
+    Count,
+    Crash,
+    Doubt,
+    Effect,
+    Expect,
+    Gather,
+    ReadLog,
+    ReadSnapshot,
+    Verify,
+    WriteLane,
+)
 from realtime.pure.feed import Feed, FeedLimits
+from realtime.pure.fragments import ENVELOPE_BYTES
 from realtime.pure.gaps import Trust
+from realtime.pure.gathering import Gathering
+from realtime.pure.limits import SessionLimits
+from realtime.pure.outflow import Tally
 from realtime.pure.selection import Selection
-from realtime.pure.view import Update, View
-from tests.simulation.model import STREAM, Rows, World
+from realtime.pure.session import Session
+from realtime.pure.view import Subscriber
+from tests.simulation.loop import Loop
+from tests.simulation.people import ANONYMOUS, rights_in
+from tests.simulation.sockets import Socket
+from tests.simulation.topics import STREAM, resolve
+from tests.simulation.violations import Violation
+from tests.simulation.world import World
 
-LIMITS = FeedLimits(ring_changes=12, resume_max_changes=60, snapshot_wait_seconds=40.0)
+FRAME_MAX_BYTES = ENVELOPE_BYTES + 300
+FEED_LIMITS = FeedLimits(
+    frame_max_bytes=FRAME_MAX_BYTES, ring_changes=12, resume_max_changes=60, snapshot_wait_seconds=5.0
+)
+SESSION_LIMITS = SessionLimits(
+    heartbeat_seconds=15.0, pong_wait_seconds=25.0, slow_close_seconds=120.0, identity_stale_seconds=1.5,
+    frame_max_bytes=FRAME_MAX_BYTES, command_max_bytes=4096, conflation_max_keys=3, subscriptions_max=2,
+    commands_per_second=50.0, commands_burst=100, bad_frames_per_minute=10,
+)  # fmt: skip
 READ_CHANGES = 3
-Shown = dict[RowKey, Any]
+READERS = 2
+HEAD_CHECK_SECONDS = IDENTITY_CHECK_SECONDS = 1.0
 
-
-def expected(selection: Selection, rows: Rows) -> Shown:
-    """Return what a client of a selection must show, computed the plain way."""
-    chosen = {
-        key: row for key, row in rows.items()
-        if key.kind in selection.part_of and selection.part_of[key.kind].matches(row)
-    }  # fmt: skip
-    if selection.derivation is None:
-        return {key: dict(selection.part_of[key.kind].projection.project(row)) for key, row in chosen.items()}
-    sources: dict[str, dict[str, Any]] = {part.kind: {} for part in selection.parts}
-    for key, row in chosen.items():
-        sources[key.kind][key.key] = row
-    return {key: dict(row) for key, row in selection.derivation.derive(sources, {}).items()}
-
-
-def anchored(selection: Selection, rows: Rows) -> bool:
-    """Tell whether the rows that the selection's permission rests on exist."""
-    anchors = [part for part in selection.parts if part.anchor]
-    return all(any(key.kind == part.kind and part.matches(row) for key, row in rows.items()) for part in anchors)
-
-
-@dataclass(frozen=True)
-class Saved:
-    """What a client had at some time, and may come back with."""
-
-    epoch: str
-    position: int
-    rows: Shown
-
-
-@dataclass(eq=False)
-class Client:
-    """One client of one topic. It applies what it is told as a browser does, and checks it against the truth."""
-
-    name: str
-    selection: Selection
-    world: World
-    process: "Process | None" = None
-    state: str = "away"
-    epoch: str = ""
-    position: int = 0
-    rows: Shown = field(default_factory=dict)
-    saved: list[Saved] = field(default_factory=list)
-    cursor_was_ahead: bool = False
-    told: int = 0
-
-    def opened(self, view: View, touched: Collection[RowKey] | None) -> None:
-        """Take a snapshot, or the current state of each touched row."""
-        assert self.state == "waiting", f"{self.name} is opened while {self.state}"
-        self.state = "open"
-        if touched is None:
-            self._take_snapshot(view)
-        else:
-            assert view.epoch == self.epoch
-            for key in touched:
-                fragment = view.fragment(key)
-                self._apply(json.loads(fragment) if fragment else {"kind": key.kind, "key": key.key, "row": None})
-        self._arrive(view.epoch, view.position)
-
-    def changed(self, view: View, update: Update) -> None:
-        """Take a batch's changes: each key once, and no row that is shown already."""
-        assert self.state == "open", f"{self.name} is told a change while {self.state}"
-        items = json.loads(b"[" + b",".join(update.bodies) + b"]")
-        keys = [RowKey(item["kind"], item["key"]) for item in items]
-        assert tuple(keys) == update.keys
-        assert len(set(keys)) == len(keys), "a key twice in one update"
-        for key, item in zip(keys, items, strict=True):
-            assert self.rows.get(key) != item["row"], f"{self.name} is told again what it has: {item}"
-            self._apply(item)
-        assert update.position > self.position, f"{self.name} is at {self.position} and told {update.position}"
-        self._arrive(view.epoch, update.position)
-
-    def reset(self, view: View) -> None:
-        """Take a pushed snapshot."""
-        assert self.state == "open"
-        self._take_snapshot(view)
-        self._arrive(view.epoch, view.position)
-
-    def revoked(self, view: View) -> None:
-        """Lose the topic: drop its rows."""
-        assert self.state == "open"
-        self._lose()
-
-    def failed(self, error: PeerError) -> None:
-        """Be refused: drop what there was, as the protocol says."""
-        assert self.state in ("open", "waiting")
-        self._lose()
-
-    def view_position(self) -> int | None:
-        """Return where the view of an open client is now, without a frame."""
-        if self.process is None or self.state != "open":
-            return None
-        view = self.process.feed.audience.views[self.selection]
-        return view.position if view.epoch == self.epoch else None
-
-    def check(self) -> None:
-        """Compare the rows with the truth at the client's position."""
-        truth = self.world.truth.get((self.epoch, self.position))
-        assert truth is not None, f"{self.name}: no transaction ends at {self.epoch}/{self.position}"
-        assert anchored(self.selection, truth), f"{self.name} sees rows at {self.position} without their anchor"
-        assert self.rows == expected(self.selection, truth), f"{self.name} at {self.epoch}/{self.position}"
-
-    def _take_snapshot(self, view: View) -> None:
-        items = json.loads(b"[" + b",".join(view.snapshot_bodies()) + b"]")
-        self.rows = {RowKey(item["kind"], item["key"]): item["row"] for item in items}
-
-    def _arrive(self, epoch: str, position: int) -> None:
-        if epoch == self.epoch and not self.cursor_was_ahead:
-            assert position >= self.position, f"{self.name} went back from {self.position} to {position}"
-        self.cursor_was_ahead = False
-        self.epoch, self.position = epoch, position
-        self.told += 1
-        self.check()
-        self.saved.append(Saved(epoch, position, dict(self.rows)))
-
-    def _apply(self, item: dict[str, Any]) -> None:
-        key = RowKey(item["kind"], item["key"])
-        if item["row"] is None:
-            self.rows.pop(key, None)
-        else:
-            self.rows[key] = item["row"]
-
-    def _lose(self) -> None:
-        self.state, self.process, self.rows, self.epoch = "away", None, {}, ""
-        self.saved.clear()
-
-
-Answer = Callable[[], list[Effect]]
+Answer = Callable[[], None]
 
 
 class Process:
-    """One server process: its feed, its wire, and its questions on their way to the log and back."""
+    """One server process."""
 
-    def __init__(self, name: str, world: World, random: Random) -> None:
+    def __init__(self, name: str, world: World) -> None:
         self.name = name
-        self.feed = Feed(STREAM, LIMITS)
-        self.wire: list[Batch] = []
-        self.clock = 0.0
-        self._world = world
-        self._random = random
+        self.feed = Feed(STREAM, FEED_LIMITS)
+        self.wire: deque[Batch] = deque()
+        self.frozen = False
         self.severed = False
         """Whether the log is another database now, and the process has not noticed."""
-        self._asked: list[Effect] = []
-        self._answers: list[Answer] = []
-
-    @property
-    def busy(self) -> bool:
-        """Tell whether anything is under way."""
-        return bool(self.wire or self._asked or self._answers)
+        self.asked: list[Effect] = []
+        self.answers: list[Answer] = []
+        self.sessions: dict[SessionDriver, None] = {}
+        self.checking: tuple[float, list[str], dict[str, Identity]] | None = None
+        """An identity check that was made at this time, and of which the sessions have not been told."""
+        self.loop = Loop(world.time)
+        self._checked_at = self._ticked_at = world.time.now
+        self._gathering = Gathering(READERS)
+        self._fanout = Fanout(stale_seconds=SESSION_LIMITS.identity_stale_seconds)
+        self._world = world
+        self._tally: Tally = Tally()
 
     @property
     def has_seen_all(self) -> bool:
         """Tell whether the process vouches for the whole log as it is now."""
-        line, db = self.feed.line, self._world.db
-        return line.trust is Trust.SURE and (line.epoch, line.position) == (db.epoch, db.head)
+        line, db = self.feed.line, self._world.store.db
+        return line.trust is Trust.SURE and (line.epoch, line.position, line.mark.mark) == (db.epoch, db.head, db.mark)
+
+    @property
+    def reading(self) -> bool:
+        """Tell whether a snapshot was read that has not met the stream."""
+        return bool(self.answers or self.feed._reading.meeting())
+
+    def pending(self) -> list[Callable[[], None]]:
+        """Return what could happen next here."""
+        if self.frozen:
+            return []
+        steps: list[Callable[[], None]] = []
+        if self.wire:
+            steps.append(self.receive)
+        for index in range(len(self.asked)):
+            steps.append(lambda index=index: self.ask_log(index))  # type: ignore[misc]
+        for index in range(len(self.answers)):
+            steps.append(lambda index=index: self.answers.pop(index)())  # type: ignore[misc]
+        if self.checking is not None:
+            steps.append(self.tell_checked)
+        if self.loop.ready:
+            steps.append(self.loop.run_next)
+        if self._gathering.waiting:
+            steps.append(self.read_tables)
+        return steps
+
+    # Time.
+
+    def time_passed(self) -> None:
+        """Run timers, look at the head and begin an identity check, where it is time for it."""
+        if self.frozen:
+            return
+        now = self._world.time.now
+        self.loop.time_passed()
+        if now - self._ticked_at >= HEAD_CHECK_SECONDS:
+            self._ticked_at = now
+            self.perform(self.feed.tick(now))
+        if self.checking is None and now - self._checked_at >= IDENTITY_CHECK_SECONDS:
+            self._checked_at = now
+            keys = [key for session in self.sessions if (key := session.identity.session_key) is not None]
+            self.checking = now, keys, self._world.people.load(keys)
+
+    def tell_checked(self) -> None:
+        """Tell the sessions what became of their identities (`realtime.drivers.access`)."""
+        assert self.checking is not None
+        (at, keys, found), self.checking = self.checking, None
+        for session in list(self.sessions):
+            key = session.identity.session_key
+            if key is None or key not in keys:
+                continue
+            identity = found.get(key)
+            if identity is None:
+                session.identity_gone()
+                continue
+            if identity.fingerprint != session.identity.fingerprint:
+                session.identity_changed(identity)
+            session.identity_checked(at)
+
+    # Sessions.
+
+    def connect(self, socket: Socket, key: str | None) -> SessionDriver:
+        """Begin a session on an open socket and welcome it (`realtime.drivers.sessions`)."""
+        now = self._world.time.now
+        identity = self._world.people.load([key] if key else []).get(key or "", ANONYMOUS)
+        checked_at = float("inf") if identity is ANONYMOUS else now
+        machine = Session(limits=SESSION_LIMITS, user=identity.label, checked_at=checked_at, tally=self._tally, now=now)
+        driver = SessionDriver(
+            machine, identity=identity, transport=socket, hub=self, ask=self.resolve, traffic=Traffic(),
+            clock=self.loop, loop=self.loop,  # type: ignore[arg-type]
+        )  # fmt: skip
+        self.sessions[driver] = None
+        driver.welcome("s")
+        return driver
+
+    def disconnected(self, driver: SessionDriver) -> None:
+        """Notice that a session's socket is gone."""
+        if driver in self.sessions:
+            del self.sessions[driver]
+            driver.disconnected()
+
+    def resolve(self, topic: str, identity: Identity, answer: Callable[[Resolution], None]) -> None:
+        """Find out what a topic selects; the answer is on its way."""
+        self.answers.append(lambda: answer(self._resolved(topic, identity)))
+
+    def _resolved(self, topic: str, identity: Identity) -> Resolution:
+        if self._world.resolver_is_down:
+            return Unavailable("the database is out of reach")
+        try:
+            return resolve(topic, rights_in(identity), self._world.store.db.rows)
+        except PeerError as error:
+            return error
+
+    def subscribe(
+        self,
+        subscriber: Subscriber,
+        selection: Selection,
+        cursor: tuple[str, int] | None,
+        epoch_for: Callable[[str], str],
+    ) -> None:
+        """Attach a subscriber (`realtime.drivers.hub`)."""
+        self.perform(self.feed.subscribe(subscriber, selection, cursor, epoch_for, self._world.time.now))
+
+    def unsubscribe(self, subscriber: Subscriber) -> None:
+        """Detach it."""
+        self.perform(self.feed.unsubscribe(subscriber))
+
+    # The log.
 
     def perform(self, effects: list[Effect]) -> None:
-        """Put questions on their way."""
+        """Put questions on their way (`realtime.drivers.questions`)."""
         for effect in effects:
-            assert not isinstance(effect, Crash), f"contained crash: {effect.error!r}"
-            if isinstance(effect, Doubt):
-                self._world.doubts.append((effect.epoch, effect.mark))
-            elif isinstance(effect, AskHead | ReadLog | Verify | ReadSnapshot | Expect | Gather):
-                self._asked.append(effect)
+            if isinstance(effect, Count):
+                continue
+            if isinstance(effect, WriteLane):
+                with self.loop.running():
+                    self._fanout.add(effect.lane)
+            elif isinstance(effect, Doubt):
+                self._world.store.doubts.append((effect.epoch, effect.mark))
+            elif isinstance(effect, Crash):
+                self._world.broke(effect.error)
+            elif isinstance(effect, ReadSnapshot):
+                self._gathering.add(effect)
+            else:
+                self.asked.append(effect)
 
-    def receive(self, *, index: int = 0, keep: bool = False) -> None:
+    def receive(self, index: int = 0) -> None:
         """Take a batch from the wire."""
-        batch = self.wire[index] if keep else self.wire.pop(index)
+        batch = self.wire[index]
+        del self.wire[index]
         self.perform(self.feed.batch_received(batch))
 
-    def tick(self, seconds: float = 1.0) -> None:
-        """Let time pass."""
-        self.clock += seconds
-        self.perform(self.feed.tick(self.clock))
+    def receive_again(self) -> None:
+        """Take a batch that will come once more."""
+        self.perform(self.feed.batch_received(self.wire[0]))
 
-    def question_reaches_log(self, *, index: int = 0, outage: bool = False) -> None:
+    def ask_log(self, index: int) -> None:
         """Let the log answer a question as of now; the answer is on its way. A severed connection shows here."""
-        if self._asked and self.severed:
+        if self.severed:
             self._connection_lost()
-        elif self._asked:
-            effect = self._asked.pop(index % len(self._asked))
-            self._answers.append(self._fail(effect) if outage else self._answer(effect))
+            return
+        self.answers.append(self._answer(self.asked.pop(index)))
 
-    def answer_arrives(self, *, index: int = 0) -> None:
-        """Let an answer arrive."""
-        if self._answers:
-            self.perform(self._answers.pop(index % len(self._answers))())
+    def outage(self, number: int) -> bool:
+        """Let a question fail; the bad news is on its way. False when there is none."""
+        if self._gathering.waiting and number % 2:
+            self._read(LogUnavailable("an outage"))
+        elif self.asked:
+            self.answers.append(self._fail(self.asked.pop(number % len(self.asked))))
+        else:
+            return False
+        return True
+
+    def read_tables(self) -> None:
+        """Let views that wait together be read in one transaction; their rows are on their way."""
+        if self.severed:
+            self._connection_lost()
+        else:
+            self._read(None)
+
+    def _read(self, error: LogUnavailable | None) -> None:
+        gathered = self._gathering.take()
+        assert gathered is not None
+        left = len(gathered.asked)
+
+        def answered(answer: Answer) -> None:
+            nonlocal left
+            left -= 1
+            if not left:
+                self._gathering.done(gathered)
+            answer()
+
+        for asked in gathered.asked:
+            answer = self._snapshot(asked) if error is None else self._fail(asked)
+            self.answers.append(lambda answer=answer: answered(answer))  # type: ignore[misc]
+
+    def _snapshot(self, asked: ReadSnapshot) -> Answer:
+        snapshot = self._world.store.snapshot(asked.view.selection)
+        content = content_of(asked.view.selection, snapshot.rows)
+        return lambda: self.perform(self.feed.snapshot_read(asked, snapshot, content, self._world.time.now))
 
     def _connection_lost(self) -> None:
         """Let everything under way fail, and the next look at the head too."""
         self.severed = False
+        while self._gathering.waiting:
+            self._read(LogUnavailable("the connection is lost"))
         self._fail_all()
-        self.perform(self.feed.tick(self.clock))
+        self.perform(self.feed.tick(self._world.time.now))
         self._fail_all()
 
     def _fail_all(self) -> None:
-        while self._asked or self._answers:
-            self.question_reaches_log(outage=True)
-            self.answer_arrives()
+        asked, self.asked = self.asked, []
+        for effect in asked:
+            self._fail(effect)()
+        while self.answers:
+            self.answers.pop(0)()
 
     def _answer(self, effect: Effect) -> Answer:
-        world, feed = self._world, self.feed
+        store, feed = self._world.store, self.feed
         match effect:
             case AskHead():
-                head = world.heads()
-                return lambda: feed.head_answered(effect, head)
+                head = store.heads()
+                return lambda: self.perform(feed.head_answered(effect, head))
             case Verify():
-                holds = world.verify(effect.epoch, effect.mark)
-                return lambda: feed.verified(effect, holds=holds)
+                holds = store.verify(effect.epoch, effect.mark)
+                return lambda: self.perform(feed.verified(effect, holds=holds))
             case ReadLog():
                 try:
-                    read = world.read(effect.epoch, effect.after, effect.upto, effect.mark, READ_CHANGES)
+                    read = store.read(effect.epoch, effect.after, effect.upto, effect.mark, READ_CHANGES)
                 except RealtimeError as error:
-                    return lambda error=error: feed.log_failed(effect, error)  # type: ignore[misc]
-                return lambda: feed.range_read(effect, read)
-            case ReadSnapshot():
-                snapshot = world.snapshot(effect.view.selection)
-                content = content_of(effect.view.selection, snapshot.rows)
-                return lambda: feed.snapshot_read(effect, snapshot, content, self.clock)
+                    return lambda error=error: self.perform(feed.log_failed(effect, error))  # type: ignore[misc]
+                return lambda: self.perform(feed.range_read(effect, read))
             case Expect():
-                return lambda: feed.overdue(effect)
+                return lambda: self.perform(feed.overdue(effect))
             case Gather():
-                return lambda: feed.gathered(effect)
-        raise AssertionError(effect)
+                return lambda: self.perform(feed.gathered(effect))
+        raise Violation("simulation", f"nobody answers {effect}")
 
     def _fail(self, effect: Effect) -> Answer:
         error, feed = LogUnavailable("an outage"), self.feed
         match effect:
             case AskHead():
-                return lambda: feed.head_failed(effect)
+                return lambda: self.perform(feed.head_failed(effect))
             case Verify() | ReadLog():
-                return lambda: feed.log_failed(effect, error)
+                return lambda: self.perform(feed.log_failed(effect, error))
             case ReadSnapshot():
-                return lambda: feed.snapshot_failed(effect, error, self.clock)
+                return lambda: self.perform(feed.snapshot_failed(effect, error, self._world.time.now))
         return self._answer(effect)

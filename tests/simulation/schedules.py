@@ -1,195 +1,260 @@
-"""Seeded schedules: everything that can happen to a stream, in any order, to two processes and some clients."""
+"""Schedules: a beginning and a list of steps, drawn from a seed, shrunk, kept or written by hand; and running one.
 
-from collections.abc import Callable
+Afterwards everything comes to rest: no more faults, all is answered, whoever was cut off comes back. Then every
+client must have exactly what its user may see now, at the head of the log.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import accumulate
 from random import Random
 
-from realtime.pure.changes import Batch
-from tests.simulation.model import SELECTIONS, STREAM, World
-from tests.simulation.processes import Client, Process, Saved
+from realtime.drivers import fanout
+from realtime.pure import lane, outflow
+from tests.simulation.actions import ACTIONS, FAULTS
+from tests.simulation.clients import Client
+from tests.simulation.dice import BITS, Dice
+from tests.simulation.held import Held
+from tests.simulation.processes import Process
+from tests.simulation.setups import Setup, draw_setup, fill, make_clients, make_processes, make_users
+from tests.simulation.topics import resolve
+from tests.simulation.violations import Violation
+from tests.simulation.world import World
 
-STEPS = 200
-REST_STEPS = 1_000
-"""Many more questions than a process can have left to ask."""
+STEPS = 90
+REST_EVENTS = 3_000
+"""Many more than can be left to happen at once."""
+
+REST_SECONDS = (1, 2, 6, 8, 8, 1)
+"""What passes in the rounds of rest: heads are looked at, waits come to their end, heartbeats are due."""
+
+OFTEN = {"restore": 6, "back_up": 2, "relay": 1.5}
+"""What happens more often where relays know nothing."""
+
+Step = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A schedule as it can be kept: how it begins, and each step's action with the number for its choices."""
+
+    setup: Setup
+    steps: Sequence[Step]
+
+
+def draw(seed: int) -> Plan:
+    """Return the plan of a seed. Some have no faults of a kind, others many: both find what an even mix does not."""
+    random = Random(seed)
+    setup = draw_setup(random)
+    weights = [
+        weight * (random.choice((0, 0.3, 1, 1, 3)) if name in FAULTS else 1) for name, (_, weight) in ACTIONS.items()
+    ]
+    if setup.oblivious:  # then it is about little else
+        weights = [weight * OFTEN.get(name, 1) for name, weight in zip(ACTIONS, weights, strict=True)]
+    names = random.choices(list(ACTIONS), cum_weights=list(accumulate(weights)), k=STEPS)
+    bits = random.getrandbits
+    return Plan(setup, [(name, bits(BITS)) for name in names])
 
 
 class Schedule:
-    """One run, decided by its source of randomness alone.
+    """One run of a plan."""
 
-    `oblivious`: whenever an older copy is restored, the relay is another one that has seen nothing of what was
-    lost; the only process that has seen it all must doubt. (It remembers the present epoch alone.)
-    """
+    def __init__(self, setup: Setup) -> None:
+        self.setup = setup
+        self.world = World()
+        make_users(self.world)
+        fill(self.world)
+        self.processes = make_processes(setup, self.world)
+        self.clients = list(make_clients(setup, self.world))
 
-    def __init__(self, random: Random, *, oblivious: bool = False) -> None:
-        self.random = random
-        self.world = World(self.random)
-        self.oblivious = oblivious
-        names = ["only"] if oblivious else ["first", "second"]
-        self.processes = [Process(name, self.world, self.random) for name in names]
-        self.clients = [Client(f"client {number}", self.random.choice(SELECTIONS), self.world) for number in range(6)]
-        self.restores = oblivious or self.random.random() < 0.5
-        """Either the database may be replaced by an older copy, or relays may restart: one that has seen nothing
-        of what was lost can't vouch for the epoch, and no cursor can tell."""
-        self._actions = self._weigh()
+    def step(self, name: str, number: int) -> object:
+        """Take one step; return what it did."""
+        done = ACTIONS[name][0](self, Dice(number))
+        self.world.raise_found()
+        return done
 
-    def run(self) -> None:
-        """Run the schedule, then let everything come to rest, and compare."""
-        for _ in range(STEPS):
-            self.random.choices([action for action, _ in self._actions], [weight for _, weight in self._actions])[0]()
-            self.look()
-        self.settle()
-
-    def look(self) -> None:
-        """Check what needs no frame: a view that advances without a change is as exact there."""
+    def pending(self) -> list[Callable[[], None]]:
+        """Return all that could happen next of what is under way."""
+        steps: list[Callable[[], None]] = []
+        for relay in self.world.relays:
+            if relay.outbox and not relay.frozen:
+                steps.append(lambda relay=relay: self.publish(relay.outbox.popleft()))  # type: ignore[misc]
+        for process in self.processes:
+            steps += process.pending()
         for client in self.clients:
-            position = client.view_position()
-            if position is not None and position > client.position:
-                client.position = position
-                client.check()
+            if client.socket is not None and client.socket.readable:
+                steps.append(client.socket.read)
+            if client.commands and client.process is not None and not client.process.frozen:
+                steps.append(client.command_arrives)
+            if client.unnoticed and not client.unnoticed[0][0].frozen:
+                steps.append(client.server_notices)
+        return steps
 
-    def settle(self) -> None:
-        """Let the outage end: no more losses, all is answered, and every open client has the table."""
-        for _ in range(6):
-            self.publish()
-            for process in self.processes:
-                process.tick()
-                self._come_to_rest(process)
-        self.look()
-        for client in self.clients:
-            assert client.state != "waiting", f"{client.name} waits for ever"
-            if client.state == "open":
-                head = self.world.heads()
-                at = (client.epoch, client.position)
-                assert at == (head.epoch, head.position), f"{client.name} stays at {at}, the head is {head}"
+    def publish(self, batch: object, *, heard: bool = True) -> None:
+        """Bring a batch to the wire of every process."""
+        for process in self.processes if heard else ():
+            process.wire.append(batch)  # type: ignore[arg-type]
 
-    def _come_to_rest(self, process: Process) -> None:
-        for _ in range(REST_STEPS):
-            while process.wire:
-                process.receive()
-            process.question_reaches_log()
-            process.answer_arrives()
-            if not process.busy:
-                return
-        raise AssertionError(f"{process.name} never comes to rest")
+    def advance(self, seconds: float) -> None:
+        """Let time pass for all who are not frozen."""
+        self.world.time.now += seconds
+        for process in self.processes:
+            process.time_passed()
 
-    def publish(self) -> None:
-        """Let the relay work; each process hears of it on its own wire."""
-        batch = self.world.relay()
-        if batch is not None:
-            for process in self.processes:
-                process.wire.append(batch)
+    def restore(self, dice: Dice) -> object:
+        """Replace the database by an older copy; everyone notices with the next question, or hears the wire before.
 
-    def _weigh(self) -> list[tuple[Callable[[], None], float]]:
-        return [
-            (self.world.begin, 4), (self.world.write, 25), (self._commit, 14), (self._roll_back, 2),
-            (self.world.truncate, 0.7), (self.publish, 14),
-            (self._receive, 22), (self._lose, 3), (self._double, 2), (self._reorder, 3), (self._foreign, 1),
-            (self._ask, 26), (self._answer, 26), (self._outage, 1), (self._tick, 6),
-            (self._come, 20), (self._go, 12), (self._come_back_with_older, 12),
-            (self.world.prune, 0.5), (self.world.back_up, 1.2), (self._restore, 4 if self.oblivious else 0.8),
-            (self._restart_relay, 0.5), (self._restart, 0.0 if self.oblivious else 0.4),
-        ]  # fmt: skip
-
-    def _restart_relay(self) -> None:
-        if not self.restores:
-            self.world.restart_relay()
-
-    def _commit(self) -> None:
-        if self.world.open:
-            self.world.commit()
-
-    def _roll_back(self) -> None:
-        if self.world.open:
-            self.world.roll_back()
-
-    def _process(self) -> Process:
-        return self.random.choice(self.processes)
-
-    def _receive(self) -> None:
-        process = self._process()
-        if process.wire:
-            process.receive()
-
-    def _lose(self) -> None:
-        process = self._process()
-        if process.wire:
-            process.wire.pop(0)
-
-    def _double(self) -> None:
-        process = self._process()
-        if process.wire:
-            process.receive(keep=True)
-
-    def _reorder(self) -> None:
-        process = self._process()
-        if process.wire:
-            process.receive(index=self.random.randrange(len(process.wire)))
-
-    def _foreign(self) -> None:
-        head = self.random.randrange(20)
-        self._process().wire.insert(0, Batch(STREAM, "foreign", head, "?", head + 3, "?", None))
-
-    def _ask(self) -> None:
-        self._process().question_reaches_log(index=self.random.randrange(10))
-
-    def _answer(self) -> None:
-        self._process().answer_arrives(index=self.random.randrange(10))
-
-    def _outage(self) -> None:
-        self._process().question_reaches_log(index=self.random.randrange(10), outage=True)
-
-    def _tick(self) -> None:
-        self._process().tick()
-
-    def _come(self) -> None:
-        client = self.random.choice(self.clients)
-        if client.state == "away":
-            cursor = (client.epoch, client.position) if client.epoch else None
-            self._subscribe(client, cursor)
-
-    def _subscribe(self, client: Client, cursor: tuple[str, int] | None) -> None:
-        head = self.world.heads()
-        client.cursor_was_ahead = bool(cursor and cursor[0] == head.epoch and cursor[1] > head.position)
-        client.process, client.state = self._process(), "waiting"
-        process = client.process
-        own = (f"{cursor[0]}:{client.name}", cursor[1]) if cursor else None
-        process.perform(
-            process.feed.subscribe(client, client.selection, own, lambda epoch: f"{epoch}:{client.name}", process.clock)
-        )
-
-    def _go(self) -> None:
-        client = self.random.choice(self.clients)
-        if client.process is not None:
-            waiting = client.state == "waiting"
-            process, client.process, client.state = client.process, None, "away"
-            process.perform(process.feed.unsubscribe(client))
-            if waiting and self.random.random() < 0.5:
-                client.epoch, client.rows = "", {}
-
-    def _come_back_with_older(self) -> None:
-        """Let a client come back that was away for longer: with what it had at an earlier time."""
-        client = self.random.choice(self.clients)
-        if client.state == "away" and client.saved and client.epoch:
-            older: Saved = self.random.choice(client.saved)
-            if older.epoch == client.epoch:
-                client.position, client.rows = older.position, dict(older.rows)
-                self._subscribe(client, (older.epoch, older.position))
-
-    def _restore(self) -> None:
-        """Replace the database by an older copy; everyone notices with the next question, or hears the wire before."""
-        if not self.restores or (self.oblivious and not self.processes[0].has_seen_all):
-            return
-        if not self.world.restore(same_epoch=self.oblivious):
-            return
-        if self.oblivious:
-            self.world.restart_relay()
+        Someone must know what is lost: a relay, which verifies as soon as the database is there again; or, where
+        relays know nothing, the only process. What is lost without ever having had a position nobody knows: then no
+        process may hold a snapshot that has it and is not shown yet, because its inbox ids are given out again.
+        """
+        store, relays = self.world.store, self.world.relays
+        vouching = [relay for relay in relays if relay.vouches]
+        copies = [copy for copy in store.copies if not self.setup.oblivious or copy.epoch == store.db.epoch]
+        known = self.processes[0].has_seen_all if self.setup.oblivious else bool(vouching)
+        if not (self.setup.restores and copies and known):
+            return None
+        copy = dice.pick(copies)
+        lost = [waiting for waiting in store.db.inbox if waiting.change.inbox_id > copy.last_id]
+        if lost and any(process.reading for process in self.processes):
+            return None
+        store.restore(copy)
+        for relay in relays:
+            relay.connected = False
+            if self.setup.oblivious:
+                relay.killed()
+            elif relay.vouches or relay in vouching:
+                relay.verify()
         for process in self.processes:
             process.severed = True
-
-    def _restart(self) -> None:
-        """Restart a process: its clients keep what they have, and are away."""
-        number = self.random.randrange(len(self.processes))
-        old = self.processes[number]
-        self.processes[number] = Process(old.name, self.world, self.random)
         for client in self.clients:
+            for held in client.topics.values():
+                held.ahead = held.ahead or held.asked is not None
+        return "head", store.db.head, "of", store.db.epoch
+
+    def replace_process(self, index: int) -> str:
+        """Kill a process and start another; its connections break."""
+        old = self.processes[index]
+        self.processes[index] = Process(old.name, self.world)
+        for client in self.clients:
+            client.unnoticed = [each for each in client.unnoticed if each[0] is not old]
             if client.process is old:
-                client.process, client.state = None, "away"
+                client.leave()
+                client.unnoticed.clear()
+        return old.name
+
+    # Rest.
+
+    def settle(self) -> None:
+        """Let the faults end and everything come to rest, and compare."""
+        world = self.world
+        world.resolver_is_down = False
+        for process in self.processes:
+            process.frozen = False
+        for relay in world.relays:
+            relay.frozen = False
+        while world.store.open:
+            world.store.commit(world.store.open[0])
+        for seconds in REST_SECONDS:
+            for relay in world.relays:
+                relay.work(Dice(0))
+                while relay.outbox:
+                    self.publish(relay.outbox.popleft(), heard=not self.setup.silent)
+            for client in self.clients:
+                self._come_back(client)
+            self._come_to_rest()
+            for _ in range(seconds):
+                self.advance(1.0)
+                for process in self.processes:
+                    if process.checking:
+                        process.tell_checked()
+            self._come_to_rest()
+        self._compare()
+
+    def _come_back(self, client: Client) -> None:
+        if client.socket is None:
+            client.connect(self.processes[client.window % len(self.processes)])
+            return
+        client.socket.stalled = False
+        for held in client.topics.values():
+            if not held.live and held.asked is None and held.refused and held.retry:
+                client.subscribe(held)
+
+    def _come_to_rest(self) -> None:
+        for _ in range(REST_EVENTS):
+            pending = self.pending()
+            if not pending:
+                return
+            pending[-1]()
+            self.world.raise_found()
+        raise Violation("I10", "it never comes to rest")
+
+    def _compare(self) -> None:
+        store = self.world.store
+        if store.db.inbox or store.db.positioned != store.db.rows:
+            raise Violation("I1", f"what is committed is not what has positions; in the inbox: {store.db.inbox}")
+        if sorted(store.db.log) != list(range(store.db.floor + 1, store.db.head + 1)):
+            raise Violation("I2", f"positions {sorted(store.db.log)} up to {store.db.head}")
+        for client in self.clients:
+            if client.unanswered:
+                raise Violation("I12", f"{client.name} waits for ever for a reply to {client.unanswered}")
+            for held in client.topics.values():
+                self._compare_topic(client, held)
+
+    def _compare_topic(self, client: Client, held: Held) -> None:
+        store, who = self.world.store, f"{client.name}, {held.topic}:"
+        rights = self.world.people.recent(client.key, self.world.time.now)[0]
+        try:
+            selection = resolve(held.topic, rights, store.db.rows)
+        except Exception as error:  # noqa: BLE001 - the two that it raises
+            if held.live:
+                raise Violation("I9", f"{who} is live without a right: {error}") from None
+            return
+        if not held.live:
+            if held.refused not in ("revoked", "unknown_topic", "forbidden"):
+                raise Violation("I10", f"{who} is not live, but {held.refused}")
+            return
+        log_epoch, shown = self.world.meaning(held.topic, client.label, held.epoch)
+        if (log_epoch, held.position) != (store.db.epoch, store.db.head):
+            at = f"{held.position} of {log_epoch}"
+            raise Violation("I10", f"{who} stays at {at}, the head is {store.db.head} of {store.db.epoch}")
+        if shown != selection:
+            raise Violation("I9", f"{who} shows {shown}, the right is to {selection}")
+
+
+@contextmanager
+def small_bounds() -> Iterator[None]:
+    """Let passes, turns and slices be so small that much comes between them."""
+    before = fanout.SLICE_MEMBERS, lane.PASS_BYTES, outflow.TURN_BYTES
+    fanout.SLICE_MEMBERS, lane.PASS_BYTES, outflow.TURN_BYTES = 1, 400, 200  # type: ignore[misc]
+    try:
+        yield
+    finally:
+        fanout.SLICE_MEMBERS, lane.PASS_BYTES, outflow.TURN_BYTES = before  # type: ignore[misc]
+
+
+def run(plan: Plan, story: list[str] | None = None) -> Schedule:
+    """Run a plan to its end; whatever is raised is what it found. `story` is told what happens."""
+    with small_bounds():
+        schedule = Schedule(plan.setup)
+        schedule.world.heard = story
+        for index, (name, number) in enumerate(plan.steps, 1):
+            if story is None:
+                schedule.step(name, number)
+                continue
+            told = len(story)
+            story.append(f"{index:4} {schedule.world.time.now:8.2f} s  {name}")
+            done = schedule.step(name, number)
+            if done is None:
+                del story[told]
+            else:
+                story[told] += _words(done)
+        if story is not None:
+            story.append("     and everything comes to rest")
+        schedule.settle()
+        return schedule
+
+
+def _words(done: object) -> str:
+    return ": " + " ".join(map(str, done if isinstance(done, tuple) else (done,)))
