@@ -45,7 +45,7 @@ class Walk:
 
     def _take(self, told: Told, before: Told | None, connection: Connection) -> None:
         self.verdict.delivered += len(told.rows) if told.what is What.CHANGES else 0
-        self._check_order(told, before)
+        back = self._check_order(told, before)
         if told.what is What.SNAPSHOT:
             self.rows.clear()
         for row, version in told.rows.items():
@@ -62,10 +62,10 @@ class Walk:
         self._check_time(told, meaning, connection)
         line = meaning.line(told.position)
         if line is not None:
-            self._check_rows(told, before, meaning, line)
+            self._check_rows(told, before, meaning, line, back=back)
 
-    def _check_order(self, told: Told, before: Told | None) -> None:
-        """I7: positions never fall, rows never go back."""
+    def _check_order(self, told: Told, before: Told | None) -> bool:
+        """I7: positions never fall, rows never go back; return whether rows did."""
         furthest = self.furthest.get(told.epoch, -1)
         if told.position < furthest:
             if told.what is What.SNAPSHOT:
@@ -85,12 +85,14 @@ class Walk:
             self.verdict.reordered += len(back)
             self._blame("I7", told.at, f"at {told.position} rows went back (row, version, before): {some(back)}")
         seen.update((row, version) for row, version in told.rows.items() if version is not None)
+        return bool(back)
 
-    def _check_rows(self, told: Told, before: Told | None, meaning: Meaning, line: Timeline) -> None:
+    def _check_rows(self, told: Told, before: Told | None, meaning: Meaning, line: Timeline, *, back: bool) -> None:
         """I4 to I8: told at an end, all rows as they had to be, nothing that had not been touched."""
         position = told.position
         if position > line.chapter.head:
             self._blame("I2", told.at, f"told {position}, the head of {line.chapter.name} is {line.chapter.head}")
+            self.wrong = -1
             return
         if position not in meaning.timelines.ends(line.chapter):
             self._blame("I4", told.at, f"told {position}, within a transaction of {line.chapter.name}")
@@ -102,16 +104,17 @@ class Walk:
                 "I8", told.at, f"at {position} of {line.chapter.name}: not for {meaning.selection}: {some(leaked)}"
             )
         off = (told.total - line.total(position)) & MASK
-        if off and off != self.wrong and not leaked:
+        if off and off != self.wrong and not leaked and not back:
             self._explain(told, before, meaning, line)
         self.wrong = off
         if told.what is What.CHANGES and before is not None and before.epoch == told.epoch:
-            self._check_touched(told, before, line)
+            self._check_touched(told, before, line, leaked)
 
-    def _check_touched(self, told: Told, before: Told, line: Timeline) -> None:
+    def _check_touched(self, told: Told, before: Told, line: Timeline, leaked: list[RowId]) -> None:
         if before.position < line.chapter.start:
             return
-        again = [row for row in told.rows if not line.changed(row, before.position, told.position)]
+        untouched = [row for row in told.rows if not line.changed(row, before.position, told.position)]
+        again = [row for row in untouched if row not in leaked]
         if again:
             self.verdict.duplicated += len(again)
             what = "a snapshot had them" if before.what is What.SNAPSHOT else "nothing touched them"
