@@ -96,8 +96,7 @@ class Audience:
         for view, update in updates:
             for lane in view.listeners.take(update):
                 self._emit(WriteLane(lane))
-            if view.listeners.apart:
-                told.append((view, update, list(view.listeners.apart)))
+            told.append((view, update, list(view.listeners.apart)))
         for view, update, subscribers in told:
             for subscriber in subscribers:
                 if subscriber in view.listeners.apart:
@@ -105,6 +104,7 @@ class Audience:
                 # A session that was told of one view joins the lanes of its others, which may not have been told yet.
                 elif (late := view.listeners.take_late(subscriber, update)) is not None:
                     self._emit(WriteLane(late))
+            view.untold = None
 
     def reset(self, view: MaterialisedView) -> None:
         """Tell all who have the view open that it was read anew."""

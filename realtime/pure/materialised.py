@@ -58,6 +58,7 @@ class MaterialisedView:
     def __init__(self, selection: Selection, *, frame_max_bytes: int, trail_changes: int, backlog_changes: int) -> None:
         self.selection = selection
         self.listeners = Listeners()
+        self.untold: Update | None = None
         self.phase = Phase.READING
         self.lacking = False
         """The snapshot lacks a reset that the stream brought: it must be read again."""
@@ -166,7 +167,8 @@ class MaterialisedView:
         if not differing:
             return None
         self._bodies = None
-        return Update(position, tuple(differing), cut(differing.values(), self._frame_max_bytes))
+        self.untold = Update(position, tuple(differing), cut(differing.values(), self._frame_max_bytes))
+        return self.untold
 
     @property
     def _content(self) -> Content:

@@ -164,7 +164,6 @@ class Outflow:
                 continue
             # Only `changes` are rated: a snapshot or a reply is never made to wait.
             if now >= subscription.next_at or subscription.owed.snapshot or subscription.resuming is not None:
-                del self._due[subscription]
                 return self._settle(subscription, now)
             self._wake(subscription.next_at)
         return None
@@ -175,6 +174,11 @@ class Outflow:
     def _settle(self, subscription: Subscription, now: float) -> Flow:
         view = subscription.view
         assert view is not None
+        if view.untold is not None and view.untold.position > subscription.position:
+            # The session was told of another topic first, and this one goes out with it: at a position of which it
+            # will be told next.
+            self.owe(subscription, view.untold.keys)
+        del self._due[subscription]
         subscription.told(view.position, now)
         reply_to, subscription.reply_to = subscription.reply_to, None
         resuming, subscription.resuming = subscription.resuming, None

@@ -61,6 +61,8 @@ class View(Protocol):
     selection: Selection
     listeners: "Listeners"
     """Who has it open."""
+    untold: Update | None
+    """What brought it to its position, while not everyone who has it open has been told."""
 
     @property
     def epoch(self) -> str:

@@ -48,6 +48,7 @@ class PlainView:
     def __init__(self, *, frame_max_bytes: int = LIMITS.frame_max_bytes, rows: Iterable[int] = ()) -> None:
         self.selection = selection()
         self.listeners = Listeners()
+        self.untold: Update | None = None
         self.epoch = "log-1"
         self.position = 0
         self.rows: dict[RowKey, dict[str, Any]] = {key(number): {"n": 0} for number in rows}
@@ -75,7 +76,8 @@ class PlainView:
                 self.rows[key(number)] = row
         keys = tuple(key(number) for number in changed)
         fragments = [encode_fragment(each, self.rows.get(each)) for each in keys]
-        return Update(self.position, keys, cut(fragments, self._frame_max_bytes))
+        self.untold = Update(self.position, keys, cut(fragments, self._frame_max_bytes))
+        return self.untold
 
 
 class Client:

@@ -166,6 +166,21 @@ def test_max_rate_spaces_changes_and_keeps_the_latest_state() -> None:
     assert talk.session.outflow.wake_at is None
 
 
+def test_a_topic_that_goes_out_with_another_leaves_nothing_out() -> None:
+    """P3: a batch changes two topics of a session that both owe; told of the first, it writes the second complete."""
+    talk, one, other = Talk(), PlainView(), PlainView()
+    first, second = talk.live(one, "one", max_rate=2), talk.live(other, "other", max_rate=2)
+    for number in range(2):
+        talk.change(first, one, {1: {"n": number}})
+        talk.change(second, other, {1: {"n": number}})
+    assert not talk.client.has(other, "other")
+    talk.now += 1
+    batch = [(first, one.change({2: {"n": 5}})), (second, other.change({2: {"n": 5}}))]
+    for subscription, update in batch:
+        talk.do(talk.session.changed(subscription, update, talk.now))
+    assert talk.client.has(one, "one") and talk.client.has(other, "other")
+
+
 def test_max_rate_delays_no_other_topic_and_no_snapshot() -> None:
     """A rated topic waits alone, and a reset of it does not wait."""
     talk, slow, fast = Talk(), PlainView(), PlainView()
