@@ -21,7 +21,7 @@ import psycopg
 from realtime.drivers.ending import end
 from tests.faults.archive import Archive
 from tests.faults.cast import enter
-from tests.faults.checker import Promised, Verdict, check
+from tests.faults.checker import Growth, Promised, Verdict, check
 from tests.faults.crowd import Crowd
 from tests.faults.nemesis.fault import Fault
 from tests.faults.nemesis.log import quiet
@@ -48,6 +48,10 @@ HANDS = 16
 SERVER_BYTES = 48 * 1024 * 1024
 CONNECTION_BYTES = 256 * 1024
 """How far a server may grow in a round: views, rings and what Python keeps; and for each connection that it had."""
+
+
+class Restless(Exception):
+    """The round before has left the stage in a state in which nothing can be judged."""
 
 
 @dataclass
@@ -95,12 +99,12 @@ async def play(theatre: Theatre, fault: Fault, seconds: float, seed: int) -> Out
         late = await rest(scene)
         memory = await scene.aside(grown, stage, before, len(crowd.recorders))
         await end([keeper])
-        verdict = await scene.aside(judge, scene)
+        promised = Promised(fault.promised_seconds, dict.fromkeys(late), memory)
+        verdict = await scene.aside(judge, scene, promised)
     finally:
         await end([keeper])
         await crowd.close()
     violations = [f"{each.invariant}: {each.text}" for each in verdict.violations]
-    violations += [f"I10: {name} was not complete after the round" for name in late] + memory
     kept = await scene.aside(keep, scene, f"round-{seed}-{fault.name}", violations) if violations else None
     return Outcome(
         fault=fault.name, what=fault.what, played=fault.shown, held_seconds=seconds,
@@ -114,8 +118,11 @@ async def play(theatre: Theatre, fault: Fault, seconds: float, seed: int) -> Out
 
 
 def settle(scene: Scene) -> None:
-    """Begin anew: what has been checked is forgotten."""
-    quiet(scene)
+    """Begin anew: what has been checked is forgotten. Restless when the stage has not come to rest."""
+    try:
+        quiet(scene)
+    except AssertionError as error:
+        raise Restless(str(error)) from error
     scene.archive.settle()
     scene.writers.settle()
 
@@ -171,23 +178,19 @@ def take_what_there_is(scene: Scene) -> None:
         scene.archive.take()
 
 
-def grown(stage: Stage, before: Sequence[int], clients: int) -> list[str]:
-    """Return a line for each server that grew by more than its budget (I11)."""
+def grown(stage: Stage, before: Sequence[int], clients: int) -> list[Growth]:
+    """Return by how much each server grew, and what its budget is (I11); one that was started anew has not grown."""
     budget = SERVER_BYTES + clients * CONNECTION_BYTES
-    after = stage.resident_bytes()
-    return [
-        f"I11: server {number} grew by {(now - then) / 1e6:.0f} MB with {clients} clients, the budget is "
-        f"{budget / 1e6:.0f} MB"
-        for number, (then, now) in enumerate(zip(before, after, strict=True), 1)
-        if then and now - then > budget
-    ]
+    sizes = zip(stage.servers, before, stage.resident_bytes(), strict=True)
+    return [Growth(unit.name, now - then, budget) for unit, then, now in sizes if then and now]
 
 
-def judge(scene: Scene) -> Verdict:
+def judge(scene: Scene, promised: Promised) -> Verdict:
     """Hold what was seen against what was written."""
+    tables = scene.archive.tables()
     return check(
         scene.writers.journal(), scene.archive, scene.crowd.histories(),
-        permitted=scene.people.permitted(), tables=scene.archive.tables(), promised=Promised(),
+        permitted=scene.people.permitted(), tables=tables, promised=promised,
     )  # fmt: skip
 
 

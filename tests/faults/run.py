@@ -14,7 +14,7 @@ import redis
 from tests.faults.deception import NoCompiler, shim
 from tests.faults.nemesis import Fault, catalogue, short_catalogue
 from tests.faults.nemesis.together import Together
-from tests.faults.rounds import Theatre, play
+from tests.faults.rounds import Restless, Theatre, play
 from tests.faults.stage import Stage
 from tests.faults.table import Outcome
 from tests.support.processes import CHECKOUT
@@ -72,7 +72,11 @@ async def play_all(theatre: Theatre, rounds: Sequence[Planned], seed: int) -> li
     """Play the rounds one after another, and tell of each."""
     outcomes, around = list[Outcome](), AROUND_SECONDS
     for number, each in enumerate(rounds):
-        outcome = await play(theatre, each.fault, each.seconds, seed + number)
+        try:
+            outcome = await play(theatre, each.fault, each.seconds, seed + number)
+        except Restless as error:
+            say(f"the rest is not played: {error}")
+            break
         outcomes.append(outcome)
         around += 0.2 * (outcome.took_seconds - each.seconds - around)
         left = sum(later.seconds + around for later in rounds[number + 1 :])
@@ -85,7 +89,11 @@ async def play_at_random(theatre: Theatre, minutes: float, seed: int) -> list[Ou
     over = time.monotonic() + minutes * 60
     outcomes: list[Outcome] = []
     for number, each in enumerate(mixtures(seed)):
-        outcome = await play(theatre, each.fault, each.seconds, seed + number)
+        try:
+            outcome = await play(theatre, each.fault, each.seconds, seed + number)
+        except Restless as error:
+            say(f"the rest is not played: {error}")
+            return outcomes
         outcomes.append(outcome)
         tell(str(number + 1), outcome, max(0.0, over - time.monotonic()))
         if time.monotonic() > over:

@@ -4,6 +4,7 @@ All are started by one thread, because a child dies with the thread that started
 """
 
 import queue
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -51,7 +52,7 @@ class Unit:
     @property
     def is_ready(self) -> bool:
         """Tell whether the process that runs now has said that it is ready."""
-        return self.running and self._ready in self._output()
+        return self.running and re.search(self._ready, self._output()) is not None
 
     def begin(self) -> None:
         """Start it; in the supervisor's thread."""

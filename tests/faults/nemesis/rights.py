@@ -1,6 +1,7 @@
 """Rights that end just when they are about to be used: in a subscribe, in a snapshot, in a resume."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from enum import Enum
 
@@ -21,6 +22,12 @@ class Aim(Enum):
 
 SPREAD_SECONDS = 0.15
 """The right ends at a random time up to so long after the client began: before, in and after what it does."""
+
+UNDER_WAY_SECONDS = 0.3
+"""A check of identities that is under way when a right is given back may still find it gone."""
+
+ENDED_SECONDS = 2.5
+"""After so long a server has ended whatever it will."""
 
 Deed = Callable[[Scene, Person], object]
 
@@ -61,9 +68,21 @@ class RightEnds(Fault):
 
     async def end(self, scene: Scene) -> None:
         """Let those who were signed out sign in again."""
-        for recorder in scene.crowd.recorders:
-            person = next(each for each in scene.people.buyers + scene.people.staff if each.name == recorder.person)
-            recorder.sign_in(await scene.aside(scene.people.cookie, person))
+        await asyncio.sleep(UNDER_WAY_SECONDS)
+        await asyncio.gather(*(self._welcome(scene, recorder) for recorder in scene.crowd.recorders))
+
+    async def _welcome(self, scene: Scene, recorder: Recorder) -> None:
+        """Let a client come with its person's session of now: when the server has ended the one of before."""
+        everyone = [*scene.people.buyers, *scene.people.staff]
+        person = next(each for each in everyone if each.name == recorder.person)
+        cookie = await scene.aside(scene.people.cookie, person)
+        deadline = time.monotonic() + ENDED_SECONDS
+        ended = any(each.cookie != cookie for each in recorder.history.connections[-1:])
+        while ended and recorder.connected and time.monotonic() < deadline:
+            await asyncio.sleep(0.02)
+        recorder.sign_in(cookie)
+        if ended:
+            recorder.cut()
 
     async def clean_up(self, scene: Scene) -> None:
         """Let the victims go."""
