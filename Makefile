@@ -9,7 +9,7 @@ UV_VERSION := 0.13.8
 READY := .venv/.ready
 PLOTTING := .venv/.plotting
 
-.PHONY: run test check bench bench-fanout bench-peers bench-edge pictures urls psql browser
+.PHONY: run test check simulate faults faults-long bugs bench bench-fanout bench-peers bench-edge pictures urls psql browser
 
 ## Everything on one machine, with demo data and live trade: http://127.0.0.1:8000/
 run: $(READY)
@@ -29,6 +29,22 @@ check: $(READY)
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
 	$(BIN)/python -m tests.support.checking
+
+## Schedules of the simulator, on all cores: 40,000, or SCHEDULES=n of them, SEED=n the first; a failing one is shrunk.
+simulate: $(READY)
+	@$(BIN)/python -m tests.simulation --schedules $(or $(SCHEDULES),40000) --seed $(or $(SEED),0)
+
+## Every fault on real servers, and the table of docs/GUARANTEES.md; ARGS chooses faults, SHORT=1 is brief; SEED=n, OUT=file.json.
+faults: $(READY)
+	@OUT=$(OUT) SEED=$(SEED) SHORT=$(SHORT) $(BIN)/python -m tests.faults $(ARGS)
+
+## Faults at random, several at once, for MINUTES (an hour).
+faults-long: $(READY)
+	@OUT=$(OUT) SEED=$(SEED) MINUTES=$(or $(MINUTES),60) $(BIN)/python -m tests.faults
+
+## Bugs that were seeded into the product, and how soon the simulator and the model of the database find each.
+bugs: $(READY)
+	@$(BIN)/python -m tests.simulation bugs && $(BIN)/python -m tests.stateful bugs
 
 ## What it measures, beside the naive way; OUT=file.json keeps the rows.
 bench: $(READY)
