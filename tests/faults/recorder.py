@@ -161,15 +161,16 @@ class Recorder:
     async def _run(self) -> None:
         while True:
             await self._free.wait()
-            code = await self._connect()
-            if code == STAYS or (code is not None and code >= STAYS_AWAY):
+            cookie = self._cookie
+            code = await self._connect(cookie)
+            # Who has signed in again meanwhile comes with the new session.
+            if code == STAYS or (code is not None and code >= STAYS_AWAY and cookie == self._cookie):
                 self._free.clear()
             await asyncio.sleep(self._random.uniform(*BACK_SECONDS))
 
-    async def _connect(self) -> int | None:
+    async def _connect(self, cookie: str) -> int | None:
         """Be connected once, and return the code with which that ended."""
         port = self._port() if callable(self._port) else self._port
-        cookie = self._cookie
         try:
             wire = await Wire.open(port, cookie, small=self.reads is not Reads.ALL)
         except (OSError, TimeoutError):
