@@ -14,7 +14,7 @@ from os import cpu_count
 
 import pytest
 
-from tests.simulation.bugs import BUGS, Bug, find
+from tests.simulation.bugs import BUGS, SEARCHED, Bug, find
 from tests.simulation.many import CHUNK, look_for_failures, quiet
 from tests.simulation.regressions import keep
 from tests.simulation.schedules import STEPS, draw
@@ -93,7 +93,7 @@ def show_bugs(names: list[str], first: int) -> int:
     """Seed bugs one after another, and print how soon each was found."""
     wanted = [bug for bug in BUGS if not names or bug.name in names or bug.name.replace(" ", "_") in names]
     width = max((len(bug.name) for bug in wanted), default=0)
-    print(f"{'bug':{width}} | found after | first sign")
+    print(f"{'bug':{width}} | schedules until found | first sign")
     missed = 0
     for line, found in look_for(wanted, first, width):
         print(line, flush=True)
@@ -107,11 +107,11 @@ def look_for(bugs: list[Bug], first: int, width: int) -> Iterator[tuple[str, boo
     for bug in bugs:
         with pytest.MonkeyPatch.context() as patch:
             bug.seed(patch)
-            found = find(first, bug.within)
+            found = find(first, SEARCHED)
         if found is None:
-            yield f"{bug.name:{width}} | not in {bug.within:4} | -", False
+            yield f"{bug.name:{width}} | not in {SEARCHED} | -", False
         else:
-            yield f"{bug.name:{width}} | {found.seed - first + 1:11} | {found.text[:110]}", True
+            yield f"{bug.name:{width}} | {found.seed - first + 1:21} | {found.text[:110]}", True
 
 
 if __name__ == "__main__":

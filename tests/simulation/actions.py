@@ -285,9 +285,9 @@ ACTIONS: dict[str, tuple[Action, float]] = {
     action.__name__: (action, weight)
     for action, weight in [
         (go_on, 50), (write, 18), (commit, 11), (roll_back, 1), (truncate, 0.5), (reassign, 2), (relay, 12),
-        (stop_relay, 1), (lose, 2), (double, 1.5), (reorder, 1.5), (stray, 0.4), (outage, 1), (unresolved, 0.6),
+        (stop_relay, 1), (lose, 2), (double, 1.5), (reorder, 1.5), (stray, 0.4), (outage, 1), (unresolved, 0.8),
         (prune, 0.5), (back_up, 1), (restore, 0.7), (advance, 8), (freeze, 0.6), (kill, 0.4), (sign_out, 0.7),
-        (move, 0.8), (come, 11), (go, 3), (stall, 3), (ask, 2.5),
+        (move, 1.2), (come, 11), (go, 3), (stall, 3), (ask, 2.5),
     ]
 }  # fmt: skip
 """By name: what to do, and how often."""

@@ -220,6 +220,34 @@ def forgets_who_joins_late(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Listeners, "take_late", lambda self, subscriber, update: None)
 
 
+def breaks_on_a_view_of_none(patch: pytest.MonkeyPatch) -> None:
+    """Forget the shapes of a kind that a view without any lookup comes back to."""
+    remove = filters.Index.remove
+
+    def mutant(self: filters.Index[Any], part: Part, target: Any) -> None:
+        assert part.kind in self._shapes, f"the index has no {part.kind}"
+        remove(self, part, target)
+
+    patch.setattr(filters.Index, "remove", mutant)
+
+
+def repeats_a_whole_batch(patch: pytest.MonkeyPatch) -> None:
+    """Take all that a run touched for touched at its end."""
+    commit = MaterialisedView.commit
+    before: dict[MaterialisedView, int] = {}
+
+    def mutant(self: MaterialisedView, position: int) -> Any:
+        positions = self.trail._positions
+        for index in range(len(positions) - 1, -1, -1):
+            if positions[index] <= before.get(self, 0):
+                break
+            positions[index] = position
+        before[self] = position
+        return commit(self, position)
+
+    patch.setattr(MaterialisedView, "commit", mutant)
+
+
 BUGS = [
     no_gap_check,
     no_tail_check,
@@ -241,4 +269,6 @@ BUGS = [
     trusts_any_head,
     joins_what_does_not_join,
     forgets_who_joins_late,
+    breaks_on_a_view_of_none,
+    repeats_a_whole_batch,
 ]

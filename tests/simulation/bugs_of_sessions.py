@@ -8,7 +8,7 @@ import pytest
 from realtime.pure.changes import RowKey
 from realtime.pure.conflation import Owed
 from realtime.pure.lane import Lane
-from realtime.pure.outflow import Outflow
+from realtime.pure.outflow import Flow, Outflow
 from realtime.pure.session import Session
 from realtime.pure.subscription import State, Subscription
 
@@ -162,6 +162,30 @@ def forgets_to_answer(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Session, "_unsubscribe", mutant)
 
 
+def answers_twice(patch: pytest.MonkeyPatch) -> None:
+    """Take a snapshot whose last part is written for unanswered until the next turn."""
+    turn, forget = Outflow.turn, Outflow.forget
+    last: dict[Outflow, Flow] = {}
+
+    def noted(self: Outflow, now: float) -> list[bytes]:
+        if not self.congested and not self.stale(now):
+            last.pop(self, None)
+        before = self._flow
+        written = turn(self, now)
+        if before is not None and before.reply_to is not None and self._flow is None:
+            last[self] = before
+        return written
+
+    def mutant(self: Outflow, subscription: Subscription) -> None:
+        forget(self, subscription)
+        ended = last.pop(self, None)
+        if ended is not None and ended.subscription is subscription:
+            subscription.reply_to = ended.reply_to
+
+    patch.setattr(Outflow, "turn", noted)
+    patch.setattr(Outflow, "forget", mutant)
+
+
 BUGS = [
     cancels_upsert_and_removal,
     conflates_into_the_oldest_slot,
@@ -174,4 +198,5 @@ BUGS = [
     writes_on_while_rechecking,
     catches_up_with_less,
     forgets_to_answer,
+    answers_twice,
 ]

@@ -18,18 +18,18 @@ from tests.simulation.dice import BITS, Dice
 from tests.simulation.held import Held
 from tests.simulation.processes import Process
 from tests.simulation.setups import Setup, draw_setup, fill, make_clients, make_processes, make_users
-from tests.simulation.topics import resolve
+from tests.simulation.topics import NOBODY, resolve
 from tests.simulation.violations import Violation
 from tests.simulation.world import World
 
-STEPS = 90
+STEPS = 130
 REST_EVENTS = 3_000
 """Many more than can be left to happen at once."""
 
 REST_SECONDS = (1, 2, 6, 8, 8, 1)
 """What passes in the rounds of rest: heads are looked at, waits come to their end, heartbeats are due."""
 
-OFTEN = {"restore": 6, "back_up": 2, "relay": 1.5}
+OFTEN = {"restore": 4, "back_up": 2, "relay": 1.5}
 """What happens more often where relays know nothing."""
 
 Step = tuple[str, int]
@@ -65,6 +65,8 @@ class Schedule:
         self.world = World()
         make_users(self.world)
         fill(self.world)
+        if setup.restores:
+            self.world.store.copies.append(self.world.store.db.copy())
         self.processes = make_processes(setup, self.world)
         self.clients = list(make_clients(setup, self.world))
 
@@ -204,7 +206,7 @@ class Schedule:
 
     def _compare_topic(self, client: Client, held: Held) -> None:
         store, who = self.world.store, f"{client.name}, {held.topic}:"
-        rights = self.world.people.recent(client.key, self.world.time.now)[0]
+        rights = next(iter(self.world.people.recent(client.key, self.world.time.now)), NOBODY)
         try:
             selection = resolve(held.topic, rights, store.db.rows)
         except Exception as error:  # noqa: BLE001 - the two that it raises
