@@ -114,7 +114,7 @@ def _identities(claims: Mapping[str, Claim], states: Mapping[int, State]) -> dic
             each._prefetched_objects_cache = {"groups": nothing}  # type: ignore[attr-defined]  # the stubs lack it
     by_pk = {user.pk: user for user in users}
     return {
-        key: Identity(session_key=key, user=user, name=user.username, fingerprint=_fingerprint(user))
+        key: Identity(session_key=key, user=user, name=user.username, fingerprint=_fingerprint(states[user.pk]))
         for key, claim in claims.items()
         if (user := by_pk.get(claim.user_pk)) is not None and _verified(user, claim.auth_hash)
     }
@@ -125,8 +125,8 @@ def _verified(user: User, auth_hash: str) -> bool:
     return any(constant_time_compare(auth_hash, each) for each in accepted)
 
 
-def _fingerprint(user: User) -> str:
+def _fingerprint(state: State) -> str:
     """Return what changes whenever the user's rights do: staff, superuser, roles, customer."""
-    roles = sorted(group.name for group in user.groups.all())
-    rights = [user.pk, user.is_staff, user.is_superuser, user.customer_id, roles]
+    pk, _username, _password, is_staff, is_superuser, customer_id, roles = state
+    rights = [pk, is_staff, is_superuser, customer_id, sorted(roles)]
     return hashlib.sha256(json.dumps(rights).encode()).hexdigest()[:16]

@@ -1,7 +1,7 @@
 """Access: who is behind each session, and whether they still are.
 
 Identities are read in batches, off the loop: those of new connections together with all that ask while a
-read is under way, and those of all connected sessions once a second. A session learns when its identity was
+read is under way or rests, and those of all connected sessions once a second. A session learns when its identity was
 last seen to be good, and writes nothing when that is too long ago; so when the check can't be made, nobody
 is shown anything, and nobody is signed out.
 """
@@ -24,6 +24,13 @@ logger = structlog.get_logger("realtime.access")
 
 AT_ONCE = 500
 """So many sessions are told of a check before other tasks of the loop get their turn."""
+
+REST_TIMES = 2.0
+"""After a read for new connections the next one begins no sooner than so many times its duration later: a read costs
+its few queries however many it serves, so that of a crowd, more come with each."""
+
+REST_MAX_SECONDS = 0.05
+"""Longest of these rests."""
 
 SOONEST_SECONDS = 0.1
 """Shortest pause between two checks, also after a failed one."""
@@ -145,7 +152,9 @@ class Access:
         try:
             while self._asked:
                 asked, self._asked = self._asked, {}
+                started = self._clock()
                 await self._answer(asked)
+                await asyncio.sleep(min(REST_MAX_SECONDS, REST_TIMES * (self._clock() - started)))
         finally:
             self._reading = None
 

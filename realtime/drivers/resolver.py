@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from typing import Any
+from weakref import ReferenceType, WeakKeyDictionary, ref
 
 import structlog
 
@@ -17,6 +18,9 @@ logger = structlog.get_logger("realtime.resolver")
 
 THREADS = 4
 
+PATIENCE_SECONDS = 0.01
+"""What has waited for so long gets a thread more: the others wait for a database, most likely."""
+
 Key = tuple[str, str, str]
 """A topic's name, for whom (a label), and with which rights (a fingerprint)."""
 
@@ -28,7 +32,8 @@ class Resolver:
     """Resolves topics in a bounded pool of threads. Belongs to one event loop.
 
     A thread takes one question after another while there are any, and the loop is woken once for all answers that
-    meet: when everyone comes back at once, a job and a wake-up for each would cost more than the answers.
+    meet: when everyone comes back at once, a job and a wake-up for each would cost more than the answers. One thread
+    is enough for answers that need no query, and more would only take the interpreter from each other.
     """
 
     def __init__(self, resolve: Callable[[str, Any], Selection]) -> None:
@@ -41,6 +46,9 @@ class Resolver:
         self._answers: deque[tuple[Key, Resolution]] = deque()
         self._woken = False
         """The loop has been woken, and has not looked at the answers since."""
+        self._starting: asyncio.Handle | None = None
+        self._known: WeakKeyDictionary[Selection, ReferenceType[Selection]] = WeakKeyDictionary()
+        """Selections in use: equal ones become one, which is kept once and told apart from others once."""
 
     def ask(self, topic: str, identity: Identity, answer: Callable[[Resolution], None]) -> None:
         """Resolve a topic for an identity; `answer` is called on the loop, later, once, with what was found."""
@@ -51,18 +59,26 @@ class Resolver:
             return
         self._asked[key] = [answer]
         self._questions.append((key, identity.user))
-        self._start()
+        if self._starting is None:
+            # Not at once: what others ask in the same turn of the loop is answered in the same go.
+            wait = PATIENCE_SECONDS if self._busy else 0.0
+            self._starting = self._loop.call_later(wait, self._start)
 
     def close(self) -> None:
         """Answer nothing more."""
+        if self._starting is not None:
+            self._starting.cancel()
         self._questions.clear()
         self._asked.clear()
         self._workers.close()
 
     def _start(self) -> None:
+        """Begin a thread, and another one later if there are questions then."""
+        self._starting = None
         if self._questions and self._busy < THREADS:
             self._busy += 1
             self._workers.start(self._work)
+            self._starting = self._loop.call_later(PATIENCE_SECONDS, self._start)
 
     def _work(self) -> None:
         """Take questions until there are none (in a thread)."""
@@ -81,14 +97,28 @@ class Resolver:
     def _rest(self) -> None:
         """Take that a thread has ended; perhaps a question came while it did."""
         self._busy -= 1
-        self._start()
+        if not self._busy:
+            if self._starting is not None:
+                self._starting.cancel()
+            self._start()
 
     def _answer(self) -> None:
         self._woken = False
         while self._answers:
             key, found = self._answers.popleft()
+            if isinstance(found, Selection):
+                found = self._one(found)
             for answer in self._asked.pop(key, ()):
                 answer(found)
+
+    def _one(self, selection: Selection) -> Selection:
+        """Return the one of all equal selections that is in use."""
+        known = self._known.get(selection)
+        found = known() if known is not None else None
+        if found is None:
+            found = selection
+            self._known[selection] = ref(selection)
+        return found
 
     def _find(self, topic: str, user: Any) -> Resolution:
         try:

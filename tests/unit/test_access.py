@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from realtime.drivers import access as module
 from realtime.drivers.access import Access, Identity
 from realtime.errors import Unavailable
 from tests.support.waiting import soon
@@ -71,6 +72,36 @@ async def test_those_who_connect_together_are_read_together() -> None:
     found = [each[0] for each in await asyncio.gather(*rest)]
     assert [each.session_key for each in found] == ["b", "c", "b", None]
     assert provider.asked == [{"a"}, {"b", "c", "nobody"}]
+    await access.close()
+
+
+async def test_a_crowd_is_read_in_few_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """P8: after a read the next one waits for more to come, for twice as long as the read took."""
+    monkeypatch.setattr(module, "REST_MAX_SECONDS", 3600.0)
+    now = [0.0]
+    provider = Provider(*map(identity, "abcd"))
+    access = Access(provider, check_seconds=60, clock=lambda: now[0])
+    rests: list[float] = []
+    may_go_on = asyncio.Event()
+
+    async def rest(seconds: float) -> None:
+        rests.append(seconds)
+        await may_go_on.wait()
+
+    provider.may_answer.clear()
+    first = asyncio.create_task(access.identify("a"))
+    await soon(lambda: provider.asked)
+    monkeypatch.setattr("realtime.drivers.access.asyncio.sleep", rest)
+    now[0] = 2.0
+    provider.may_answer.set()
+    await first
+    monkeypatch.undo()
+    others = [asyncio.create_task(access.identify(key)) for key in "bcd"]
+    await asyncio.sleep(0)
+    assert (rests, provider.asked) == ([2.0 * module.REST_TIMES], [{"a"}])
+    may_go_on.set()
+    await asyncio.gather(*others)
+    assert provider.asked == [{"a"}, {"b", "c", "d"}]
     await access.close()
 
 

@@ -1,7 +1,9 @@
 """The driver carries out what the machine asks, in order, and a fault of one session stays its own."""
 
 import asyncio
+import gc
 import json
+import threading
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -236,6 +238,45 @@ async def test_a_topic_is_resolved_once_for_all_who_ask_at_once() -> None:
     assert found == []
     await soon(lambda: len(found) == 3)
     assert sorted(calls) == [("stock", 1), ("stock", 2)]
+    resolver.close()
+
+
+async def test_equal_selections_are_one_while_they_are_in_use() -> None:
+    """P8: a topic that shows everyone the same is kept once, and its fingerprint is made once."""
+    resolver, found = Resolver(lambda _topic, _user: selection()), list[Any]()
+    other = Identity(session_key="j", user=SimpleNamespace(pk=2), name="bert", fingerprint="1")
+    for identity in (ANNA, other):
+        resolver.ask("stock", identity, found.append)
+    await soon(lambda: len(found) == 2)
+    assert found[0] is found[1]
+    found.clear()
+    gc.collect()
+    assert len(resolver._known) == 0
+    resolver.close()
+
+
+async def test_topics_that_wait_for_a_database_don_t_keep_the_others() -> None:
+    """One thread takes all questions while they are answered at once; where one waits, others help."""
+    may_answer, threads = threading.Event(), set[str]()
+
+    def resolve(topic: str, user: Any) -> Selection:
+        threads.add(threading.current_thread().name)
+        if topic.startswith("slow"):
+            assert may_answer.wait(20)
+        return selection()
+
+    resolver, found = Resolver(resolve), list[Any]()
+    for number in range(100):
+        resolver.ask(f"quick/{number}", ANNA, found.append)
+    await soon(lambda: len(found) == 100)
+    assert len(threads) == 1
+    for topic in ("slow/1", "slow/2", "quick"):
+        resolver.ask(topic, ANNA, found.append)
+    await soon(lambda: len(found) == 101)
+    may_answer.set()
+    await soon(lambda: len(found) == 103)
+    resolver.ask("quick", ANNA, found.append)
+    await soon(lambda: len(found) == 104)
     resolver.close()
 
 
