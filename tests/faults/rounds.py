@@ -45,9 +45,8 @@ PROBE_SECONDS = 0.25
 HANDS = 16
 """Threads for what blocks: PostgreSQL may be frozen, and others must go on."""
 
-SERVER_BYTES = 48 * 1024 * 1024
 CONNECTION_BYTES = 256 * 1024
-"""How far a server may grow in a round: views, rings and what Python keeps; and for each connection that it had."""
+"""How far a server may grow in a round for each connection that it had."""
 
 
 class Restless(Exception):
@@ -97,8 +96,9 @@ async def play(theatre: Theatre, fault: Fault, seconds: float, seed: int) -> Out
         recoveries = await recover(scene, fault)
         await fault.clean_up(scene)
         late = await rest(scene)
-        memory = await scene.aside(grown, stage, before, len(crowd.recorders))
+        memory = await scene.aside(grown, stage, before, fault.server_bytes + len(crowd.recorders) * CONNECTION_BYTES)
         await end([keeper])
+        late += [name for name, seconds in recoveries.items() if math.isinf(seconds)]
         promised = Promised(fault.promised_seconds, dict.fromkeys(late), memory)
         verdict = await scene.aside(judge, scene, promised)
     finally:
@@ -112,7 +112,7 @@ async def play(theatre: Theatre, fault: Fault, seconds: float, seed: int) -> Out
         committed=verdict.committed, delivered=verdict.delivered, lost=verdict.lost, duplicated=verdict.duplicated,
         reordered=verdict.reordered, leaked=verdict.leaked, stale_snapshots=verdict.stale_snapshots,
         resumes=verdict.resumes, snapshots_instead=verdict.snapshots_instead,
-        recoveries=recoveries, latencies=latencies, violations=violations, kept=kept,
+        recoveries=list(recoveries.values()), latencies=latencies, violations=violations, kept=kept,
         took_seconds=time.monotonic() - began,
     )  # fmt: skip
 
@@ -149,12 +149,12 @@ async def probe(scene: Scene) -> list[float]:
     return found
 
 
-async def recover(scene: Scene, fault: Fault) -> list[float]:
-    """Return how long after the end of the fault each client is complete again."""
+async def recover(scene: Scene, fault: Fault) -> dict[str, float]:
+    """Return how long after the end of the fault each client is complete again, by its name."""
     over = time.monotonic()
     mark = await scene.aside(scene.writers.mark)
     found = await scene.crowd.caught_up(mark, PATIENCE * fault.promised_seconds)
-    return [math.inf if at is None else at - over for at in found.values()]
+    return {recorder.name: math.inf if at is None else at - over for recorder, at in found.items()}
 
 
 async def rest(scene: Scene) -> list[str]:
@@ -178,9 +178,8 @@ def take_what_there_is(scene: Scene) -> None:
         scene.archive.take()
 
 
-def grown(stage: Stage, before: Sequence[int], clients: int) -> list[Growth]:
-    """Return by how much each server grew, and what its budget is (I11); one that was started anew has not grown."""
-    budget = SERVER_BYTES + clients * CONNECTION_BYTES
+def grown(stage: Stage, before: Sequence[int], budget: int) -> list[Growth]:
+    """Return by how much each server grew beside its budget (I11); one that was started anew has not grown."""
     sizes = zip(stage.servers, before, stage.resident_bytes(), strict=True)
     return [Growth(unit.name, now - then, budget) for unit, then, now in sizes if then and now]
 

@@ -18,6 +18,9 @@ POSTGRES_SECONDS = 5.0
 LATENCY_SECONDS = 1.0
 """What is promised while Redis is away."""
 
+SERVER_BYTES = 48 * 1024 * 1024
+"""How far a server may grow in a round whatever its connections: views, the ring of changes, what Python keeps."""
+
 
 class Fault:
     """One thing that goes wrong: `begin` brings it about, `hold` lets it last, and it is over when `end` returns.
@@ -40,6 +43,9 @@ class Fault:
     promised_seconds: float = SERVER_SECONDS
     latency_seconds: float | None = None
     """Where something is promised for the time that it lasts: the longest from commit to client."""
+
+    server_bytes: int = SERVER_BYTES
+    """How far a server may grow, beside its connections."""
 
     alone: ClassVar[bool] = False
     """Never played together with others."""

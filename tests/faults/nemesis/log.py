@@ -18,7 +18,7 @@ def stream(scene: Scene) -> tuple[str, int, int]:
 def quiet(scene: Scene) -> None:
     """Pause the writers, wait until everything has a position, and archive it."""
     scene.writers.pause()
-    eventually(lambda: not _row(scene, INBOX)[0], 20.0, what="everything has a position")
+    eventually(lambda: not _row(scene, INBOX)[0], 60.0, what="everything has a position")
     scene.archive.take()
 
 

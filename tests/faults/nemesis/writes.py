@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import psycopg
 
-from tests.faults.nemesis.fault import SERVER_SECONDS, Fault
+from tests.faults.nemesis.fault import SERVER_BYTES, SERVER_SECONDS, Fault
 from tests.faults.scene import Scene
 
 ROWS = 100_000
@@ -37,6 +37,13 @@ class HardWrite(Fault):
             await asyncio.wrap_future(self._doing)
 
 
+class BigUpdate(HardWrite):
+    """So many changes in one transaction that others wait behind it, and that a server holds them for a moment."""
+
+    promised_seconds = 3 * SERVER_SECONDS
+    server_bytes = SERVER_BYTES + 2 * ROWS * 1024
+
+
 def write_faults() -> list[Fault]:
     """Return all of them."""
     return [
@@ -44,7 +51,7 @@ def write_faults() -> list[Fault]:
             "open_transaction", "a transaction that has written and stays open",
             lambda scene: scene.writers.open_transaction(scene.seconds), (10.0, 60.0),
         ),
-        HardWrite("big_update", "an UPDATE of 100,000 rows", lambda scene: scene.writers.big_update(ROWS)),
+        BigUpdate("big_update", "an UPDATE of 100,000 rows", lambda scene: scene.writers.big_update(ROWS)),
         HardWrite("truncated", "TRUNCATE of a watched table", lambda scene: scene.writers.truncate()),
         HardWrite("copied", "COPY of 2,000 rows into a watched table", lambda scene: scene.writers.copy(2_000)),
     ]  # fmt: skip
