@@ -28,6 +28,7 @@ SHARED, OWN = f"tick/{KEY}", "notifications/mine"
 
 PROCESSES = 2
 SNAPSHOT = r"SELECT id FROM realtime_inbox WHERE stream"
+ROWS = r'FROM "\w+" t WHERE .* LIMIT \d+'
 READ = r"FROM realtime_log\s+WHERE stream"
 MISSED = 20
 """So many changes are made while everybody is away."""
@@ -39,8 +40,8 @@ def run(stage: Stage, people: int, rounds: int) -> tuple[list[Figure], list[Reco
     ticks = Ticks(stage, [KEY])
     relay = stage.relay()
     figures, rows = _come(stage, keys, rounds)
-    for topic, views in ((SHARED, 1), (OWN, people)):
-        more, row = _come_back(stage, ticks, keys[WARM_UP:], topic, views)
+    for topic, views, kinds in ((SHARED, 1, 1), (OWN, people, 2)):
+        more, row = _come_back(stage, ticks, keys[WARM_UP:], topic, views, kinds)
         figures += more
         rows.append(row)
     relay.stop()
@@ -104,7 +105,10 @@ def _round(
 # Coming back
 
 
-def _come_back(stage: Stage, ticks: Ticks, keys: Sequence[str], topic: str, views: int) -> tuple[list[Figure], Record]:
+def _come_back(
+    stage: Stage, ticks: Ticks, keys: Sequence[str], topic: str, views: int, kinds: int
+) -> tuple[list[Figure], Record]:
+    """Return how it is to come back to a topic with so many views, each of rows of so many kinds."""
     port, people = free_port(), len(keys)
     two = ("--processes", str(PROCESSES))
     audience = Audience(
@@ -124,20 +128,21 @@ def _come_back(stage: Stage, ticks: Ticks, keys: Sequence[str], topic: str, view
             load.measure()
             answer = opened(load)
             used, window = meter.seconds()["server"], load.report()
-            snapshots, reads, everything = asked(SNAPSHOT), asked(READ), asked("")
+            snapshots, queries, reads, everything = asked(SNAPSHOT), asked(ROWS), asked(READ), asked("")
     resumed, fresh = window["counts"]
     title = "a view for all" if views == 1 else "a view each"
     back = f"{people:,} come back at once to {PROCESSES} processes, {title}"
     figures = [
         Figure(f"{back}: all live", answer["seconds"], "s", 3),
-        Figure(f"{back}: snapshot queries", snapshots, "", views * PROCESSES if views == 1 else views),
+        Figure(f"{back}: queries of rows", queries, "", kinds * (PROCESSES if views == 1 else views)),
+        Figure(f"{back}: transactions for them", snapshots, ""),
         Figure(f"{back}: reads of the log", reads, "", PROCESSES),
         Figure(f"{back}: resumed", resumed, "", people, "at least"),
     ]
     return figures, {
         "subject": back, "clients": people, "seconds": answer["seconds"], "p50_ms": answer["p50_ms"],
         "p99_ms": answer["p99_ms"], "cpu_ms_each": used * 1000 / people, "resumed": resumed, "fresh": fresh,
-        "snapshot_queries": snapshots, "log_reads": reads, "statements": everything,
+        "snapshot_queries": queries, "snapshot_transactions": snapshots, "log_reads": reads, "statements": everything,
     }  # fmt: skip
 
 
