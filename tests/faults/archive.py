@@ -64,7 +64,10 @@ class Archive(Logbook):
             super().settle()
 
     def tables(self) -> Tables:
-        """Wait until no change is without a position; then read log and tables in one database snapshot."""
+        """Wait until no change is without a position; then read log and tables in one database snapshot.
+
+        The bulk table is left out where nothing was written to it: it is large.
+        """
         deadline = time.monotonic() + REST_SECONDS
         with self._lock, self._connect() as connection:
             while True:
@@ -75,7 +78,8 @@ class Archive(Logbook):
                 connection.execute("COMMIT")
                 time.sleep(0.02)
             self._take(connection, thorough=True)
-            found = {kind: _table(connection, kind) for kind in KINDS}
+            written = any(change.kind == "bulk" for chapter in self.chapters for change in chapter.changes)
+            found = {kind: _table(connection, kind) for kind in KINDS if written or kind != "bulk"}
             connection.execute("COMMIT")
         return found
 

@@ -53,17 +53,22 @@ def fill_bulk(hand: Hand, connection: "psycopg.Connection[Any]", rows: int) -> N
 
 RUNS = """
 SELECT min(id), max(id), version FROM (
-    SELECT id, version, id - row_number() OVER (PARTITION BY version ORDER BY id) AS run FROM proof_bulk
+    SELECT id, version, id - row_number() OVER (PARTITION BY version ORDER BY id) AS run
+    FROM proof_bulk WHERE id <= %s
 ) AS runs GROUP BY version, run
 """
 
+LAST = "SELECT id FROM proof_bulk ORDER BY id OFFSET %s LIMIT 1"
+
 
 def update_bulk(hand: Hand, connection: "psycopg.Connection[Any]", rows: int) -> None:
-    """Update all rows, of which there are at least so many."""
-    runs = connection.execute(RUNS).fetchall()
-    updated = connection.execute("UPDATE proof_bulk SET version = version + 1, token = %s", [hand.token]).rowcount
-    assert updated >= rows, f"{updated} rows were there, not {rows}"
-    hand.written += [["bulk", str(first), version, version + 1, str(last)] for first, last, version in runs]
+    """Update so many rows, which are there."""
+    (last,) = connection.execute(LAST, [rows - 1]).fetchone() or (0,)
+    runs = connection.execute(RUNS, [last]).fetchall()
+    statement = "UPDATE proof_bulk SET version = version + 1, token = %s WHERE id <= %s"
+    updated = connection.execute(statement, [hand.token, last]).rowcount
+    assert updated == rows, f"{updated} rows were there, not {rows}"
+    hand.written += [["bulk", str(first), version, version + 1, str(upto)] for first, upto, version in runs]
 
 
 def truncate(hand: Hand, connection: "psycopg.Connection[Any]", kind: str) -> None:

@@ -72,7 +72,7 @@ def test_nothing_is_wrong_where_nothing_goes_wrong() -> None:
     assert verdict.committed > 20_000
     wrong = verdict.lost, verdict.duplicated, verdict.reordered, verdict.leaked, verdict.stale_snapshots
     assert wrong == (0, 0, 0, 0, 0)
-    assert (verdict.resumes > 0, verdict.snapshots_instead) == (True, 0)
+    assert (verdict.resumes > 0, verdict.snapshots_instead, verdict.unchecked) == (True, 0, 0)
     for history in histories:
         for topic, parts in history.topics():
             told = [each for _, subscribed in parts for each in subscribed.told]

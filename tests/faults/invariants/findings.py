@@ -48,6 +48,8 @@ class Verdict:
     stale_snapshots: int = 0
     resumes: int = 0
     snapshots_instead: int = 0
+    unchecked: int = 0
+    """Positions told that are older than what the logbook kept: a hub that lagged when it was settled."""
     violations: list[Violation] = field(default_factory=list)
     _counts: Counter[str] = field(default_factory=Counter, repr=False)
 

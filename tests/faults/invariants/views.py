@@ -61,7 +61,9 @@ class Walk:
         self._check_canaries(told)
         self._check_time(told, meaning, connection)
         line = meaning.line(told.position)
-        if line is not None:
+        if line is None:
+            self.verdict.unchecked += 1
+        else:
             self._check_rows(told, before, meaning, line, back=back)
 
     def _check_order(self, told: Told, before: Told | None) -> bool:
