@@ -27,7 +27,8 @@ class RealtimeSettings:
     log_segment_positions: int = 1_000_000
     log_retention_seconds: float = 86_400.0
 
-    head_check_seconds: float = 1.0
+    head_check_seconds: float = 0.75
+    """What the wire loses for good is with everyone within a second."""
     head_check_bus_down_seconds: float = 0.25
     ring_changes: int = 20_000
     resume_max_changes: int = 100_000

@@ -1,7 +1,7 @@
 """The hub of one server process: keeps its streams contiguous and fans out (see `realtime.pure.feed`).
 
     reader    the one long-lived reader of the bus: every batch goes to the feed of its stream
-    clock     looks at the heads once a second, and four times as often while the bus is down
+    clock     looks at the heads within every second, and more often while the bus is down
     watch     pings the bus
     and a short task for each question that a machine asks (see `realtime.drivers.questions`)
 
