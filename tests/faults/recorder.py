@@ -109,6 +109,8 @@ class Recorder:
     async def caught_up(self, mark: Mark, within: float) -> float | None:
         """Return when all topics that are to be had were complete to the mark; None if they were not in time."""
         wanted = [shelf for shelf in self.shelves.values() if shelf.wanted]
+        if not wanted:
+            return mark.at
         waiting = Waiting(mark, {shelf.topic for shelf in wanted}, mark.at)
         self._waiting.append(waiting)
         for shelf in wanted:

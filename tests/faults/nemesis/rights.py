@@ -81,8 +81,10 @@ class RightEnds(Fault):
         if ended:
             with suppress(AssertionError):  # an anonymous one is not ended
                 await soon(lambda: not recorder.connected, ENDED_SECONDS)
+        # Who came while they were nobody is anonymous as long as that connection lasts.
+        refused = any(not shelf.wanted for shelf in recorder.shelves.values())
         recorder.sign_in(cookie)
-        if ended:
+        if ended or refused:
             recorder.cut()
 
     async def clean_up(self, scene: Scene) -> None:
