@@ -23,17 +23,22 @@ Action = Callable[["Schedule", Dice], object]
 
 
 def write(run: "Schedule", dice: Dice) -> object:
-    """Let a transaction write a row: one that is open, or another."""
+    """Let a transaction write some rows: one that is open, or another; and perhaps commit it."""
     store = run.world.store
     new = not store.open or (len(store.open) < 3 and dice.chance(40))
     mine = store.begin() if new else dice.pick(store.open)
-    what = dice.below(10)
-    if what == 9:
-        return mine.xid, "appends", store.append(mine, NOTE, dice)
-    if what >= 7:
-        return mine.xid, "appends", store.append(mine, "event", dice)
-    key = random_key(dice)
-    return (mine.xid, "writes", key, mine.written[key]) if store.write(mine, key, dice) else None
+    commits, done = dice.below(5) < 2, [str(mine.xid)]
+    for _ in range(1 + dice.below(3)):
+        what = dice.below(10)
+        if what >= 7:
+            kind = NOTE if what == 9 else "event"
+            done.append(f"appends {store.append(mine, kind, dice)}")
+        elif store.write(mine, key := random_key(dice), dice):
+            done.append(f"writes {key} {mine.written[key]}")
+    if commits:
+        store.commit(mine)
+        done.append("commits")
+    return ", ".join(done)
 
 
 def commit(run: "Schedule", dice: Dice) -> object:

@@ -20,11 +20,9 @@ SEARCHED = 10_000
 """So many are searched for it by the command, which does not look at kept ones."""
 
 KEPT = {
-    "applies a batch again": "a-batch-is-applied-again",
     "forgets who joins late": "who-joins-a-lane-late",
     "breaks on a view of none": "a-view-that-selects-nothing-is-left",
     "repeats a whole batch": "a-resume-repeats-what-a-batch-held",
-    "writes on while rechecking": "a-right-is-looked-up-for-long",
     "answers twice": "a-written-snapshot-is-answered-again",
 }
 """By the name of a bug: the schedule in `regressions/` that shows it."""

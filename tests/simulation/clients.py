@@ -105,6 +105,18 @@ class Client:
         process, driver = self.unnoticed.pop(0)
         process.disconnected(driver)
 
+    def work_off(self) -> bool:
+        """Send and read all that there is; False for nothing."""
+        moved = bool(self.commands or self.unnoticed)
+        while self.commands:
+            self.command_arrives()
+        while self.unnoticed:
+            self.server_notices()
+        while self.socket is not None and self.socket.readable:
+            self.socket.read()
+            moved = True
+        return moved
+
     # What it reads.
 
     def closed(self, code: int) -> None:

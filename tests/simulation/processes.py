@@ -7,36 +7,28 @@ from realtime.drivers.access import Identity
 from realtime.drivers.fanout import Fanout
 from realtime.drivers.resolver import Resolution
 from realtime.drivers.session import SessionDriver, Traffic
-from realtime.errors import LogUnavailable, PeerError, RealtimeError, Unavailable
+from realtime.errors import PeerError, Unavailable
 from realtime.pure.changes import Batch
-from realtime.pure.content import content_of
 from realtime.pure.effects import (
-    AskHead,
     Count,
     Crash,
     Doubt,
     Effect,
-    Expect,
-    Gather,
-    ReadLog,
     ReadSnapshot,
-    Verify,
     WriteLane,
 )
 from realtime.pure.feed import Feed, FeedLimits
 from realtime.pure.fragments import ENVELOPE_BYTES
 from realtime.pure.gaps import Trust
-from realtime.pure.gathering import Gathering
 from realtime.pure.limits import SessionLimits
-from realtime.pure.outflow import Tally
 from realtime.pure.selection import Selection
 from realtime.pure.session import Session
 from realtime.pure.view import Subscriber
+from tests.simulation.asking import Asking
 from tests.simulation.loop import Loop
 from tests.simulation.people import ANONYMOUS, rights_in
 from tests.simulation.sockets import Socket
 from tests.simulation.topics import STREAM, resolve
-from tests.simulation.violations import Violation
 from tests.simulation.world import World
 
 FRAME_MAX_BYTES = ENVELOPE_BYTES + 300
@@ -48,45 +40,29 @@ SESSION_LIMITS = SessionLimits(
     frame_max_bytes=FRAME_MAX_BYTES, command_max_bytes=4096, conflation_max_keys=3, subscriptions_max=2,
     commands_per_second=50.0, commands_burst=100, bad_frames_per_minute=10,
 )  # fmt: skip
-READ_CHANGES = 3
-READERS = 2
 HEAD_CHECK_SECONDS = IDENTITY_CHECK_SECONDS = 1.0
 
-Answer = Callable[[], None]
 
-
-class Process:
+class Process(Asking):
     """One server process."""
 
     def __init__(self, name: str, world: World) -> None:
         self.name = name
-        self.feed = Feed(STREAM, FEED_LIMITS)
+        super().__init__(world, Feed(STREAM, FEED_LIMITS))
         self.wire: deque[Batch] = deque()
         self.frozen = False
-        self.severed = False
-        """Whether the log is another database now, and the process has not noticed."""
-        self.asked: list[Effect] = []
-        self.answers: list[Answer] = []
         self.sessions: dict[SessionDriver, None] = {}
         self.checking: tuple[float, list[str], dict[str, Identity]] | None = None
         """An identity check that was made at this time, and of which the sessions have not been told."""
         self.loop = Loop(world.time)
         self._checked_at = self._ticked_at = world.time.now
-        self._gathering = Gathering(READERS)
         self._fanout = Fanout(stale_seconds=SESSION_LIMITS.identity_stale_seconds)
-        self._world = world
-        self._tally: Tally = Tally()
 
     @property
     def has_seen_all(self) -> bool:
         """Tell whether the process vouches for the whole log as it is now."""
         line, db = self.feed.line, self._world.store.db
         return line.trust is Trust.SURE and (line.epoch, line.position, line.mark.mark) == (db.epoch, db.head, db.mark)
-
-    @property
-    def reading(self) -> bool:
-        """Tell whether a snapshot was read that has not met the stream."""
-        return bool(self.answers or self.feed._reading.meeting())
 
     def pending(self) -> list[Callable[[], None]]:
         """Return what could happen next here."""
@@ -106,6 +82,24 @@ class Process:
         if self._gathering.waiting:
             steps.append(self.read_tables)
         return steps
+
+    def work_off(self) -> bool:
+        """Let all that is under way happen in its order, as far as it goes without others; False for nothing."""
+        moved = bool(self.wire or self.asked or self.answers or self.checking or self.loop.ready)
+        while self.wire:
+            self.receive()
+        while self._gathering.waiting:
+            self.read_tables()
+            moved = True
+        while self.asked:
+            self.ask_log(0)
+        while self.answers:
+            self.answers.pop(0)()
+        if self.checking is not None:
+            self.tell_checked()
+        while self.loop.ready:
+            self.loop.run_next()
+        return moved
 
     # Time.
 
@@ -146,7 +140,9 @@ class Process:
         now = self._world.time.now
         identity = self._world.people.load([key] if key else []).get(key or "", ANONYMOUS)
         checked_at = float("inf") if identity is ANONYMOUS else now
-        machine = Session(limits=SESSION_LIMITS, user=identity.label, checked_at=checked_at, tally=self._tally, now=now)
+        machine = Session(
+            limits=SESSION_LIMITS, user=identity.label, checked_at=checked_at, tally=self._world.tally, now=now
+        )
         driver = SessionDriver(
             machine, identity=identity, transport=socket, hub=self, ask=self.resolve, traffic=Traffic(),
             clock=self.loop, loop=self.loop,  # type: ignore[arg-type]
@@ -187,14 +183,14 @@ class Process:
         """Detach it."""
         self.perform(self.feed.unsubscribe(subscriber))
 
-    # The log.
+    # The wire, and what the feed asks for.
 
     def perform(self, effects: list[Effect]) -> None:
         """Put questions on their way (`realtime.drivers.questions`)."""
         for effect in effects:
             if isinstance(effect, Count):
-                continue
-            if isinstance(effect, WriteLane):
+                self._world.tally[effect.metric, effect.label] += 1
+            elif isinstance(effect, WriteLane):
                 with self.loop.running():
                     self._fanout.add(effect.lane)
             elif isinstance(effect, Doubt):
@@ -215,96 +211,3 @@ class Process:
     def receive_again(self) -> None:
         """Take a batch that will come once more."""
         self.perform(self.feed.batch_received(self.wire[0]))
-
-    def ask_log(self, index: int) -> None:
-        """Let the log answer a question as of now; the answer is on its way. A severed connection shows here."""
-        if self.severed:
-            self._connection_lost()
-            return
-        self.answers.append(self._answer(self.asked.pop(index)))
-
-    def outage(self, number: int) -> bool:
-        """Let a question fail; the bad news is on its way. False when there is none."""
-        if self._gathering.waiting and number % 2:
-            self._read(LogUnavailable("an outage"))
-        elif self.asked:
-            self.answers.append(self._fail(self.asked.pop(number % len(self.asked))))
-        else:
-            return False
-        return True
-
-    def read_tables(self) -> None:
-        """Let views that wait together be read in one transaction; their rows are on their way."""
-        if self.severed:
-            self._connection_lost()
-        else:
-            self._read(None)
-
-    def _read(self, error: LogUnavailable | None) -> None:
-        gathered = self._gathering.take()
-        assert gathered is not None
-        left = len(gathered.asked)
-
-        def answered(answer: Answer) -> None:
-            nonlocal left
-            left -= 1
-            if not left:
-                self._gathering.done(gathered)
-            answer()
-
-        for asked in gathered.asked:
-            answer = self._snapshot(asked) if error is None else self._fail(asked)
-            self.answers.append(lambda answer=answer: answered(answer))  # type: ignore[misc]
-
-    def _snapshot(self, asked: ReadSnapshot) -> Answer:
-        snapshot = self._world.store.snapshot(asked.view.selection)
-        content = content_of(asked.view.selection, snapshot.rows)
-        return lambda: self.perform(self.feed.snapshot_read(asked, snapshot, content, self._world.time.now))
-
-    def _connection_lost(self) -> None:
-        """Let everything under way fail, and the next look at the head too."""
-        self.severed = False
-        while self._gathering.waiting:
-            self._read(LogUnavailable("the connection is lost"))
-        self._fail_all()
-        self.perform(self.feed.tick(self._world.time.now))
-        self._fail_all()
-
-    def _fail_all(self) -> None:
-        asked, self.asked = self.asked, []
-        for effect in asked:
-            self._fail(effect)()
-        while self.answers:
-            self.answers.pop(0)()
-
-    def _answer(self, effect: Effect) -> Answer:
-        store, feed = self._world.store, self.feed
-        match effect:
-            case AskHead():
-                head = store.heads()
-                return lambda: self.perform(feed.head_answered(effect, head))
-            case Verify():
-                holds = store.verify(effect.epoch, effect.mark)
-                return lambda: self.perform(feed.verified(effect, holds=holds))
-            case ReadLog():
-                try:
-                    read = store.read(effect.epoch, effect.after, effect.upto, effect.mark, READ_CHANGES)
-                except RealtimeError as error:
-                    return lambda error=error: self.perform(feed.log_failed(effect, error))  # type: ignore[misc]
-                return lambda: self.perform(feed.range_read(effect, read))
-            case Expect():
-                return lambda: self.perform(feed.overdue(effect))
-            case Gather():
-                return lambda: self.perform(feed.gathered(effect))
-        raise Violation("simulation", f"nobody answers {effect}")
-
-    def _fail(self, effect: Effect) -> Answer:
-        error, feed = LogUnavailable("an outage"), self.feed
-        match effect:
-            case AskHead():
-                return lambda: self.perform(feed.head_failed(effect))
-            case Verify() | ReadLog():
-                return lambda: self.perform(feed.log_failed(effect, error))
-            case ReadSnapshot():
-                return lambda: self.perform(feed.snapshot_failed(effect, error, self._world.time.now))
-        return self._answer(effect)

@@ -58,7 +58,7 @@ class Relay:
         self._remember()
 
     def work(self, dice: Dice) -> int:
-        """Assign positions to what is visible and queue the batch; or a heartbeat, when there is nothing."""
+        """Assign positions to what is visible and queue the batch; or at times a heartbeat, when there is nothing."""
         db = self._store.db
         if not self.connected or self._store.doubts:
             self.verify()
@@ -66,6 +66,8 @@ class Relay:
         changes = self.assign(dice)
         if changes:
             self._remember()
+        elif not dice.below(3):
+            return 0
         too_large = bool(changes) and dice.chance(10)
         self._offer(Batch(STREAM, db.epoch, before, since, db.head, db.mark, None if too_large else tuple(changes)))
         return len(changes)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import msgspec
 import pytest
 
+from realtime.pure.outflow import Tally
 from tests.simulation.bugs import find
 from tests.simulation.bugs_of_hubs import no_removal_on_reassignment
 from tests.simulation.bugs_of_sessions import ignores_the_sign_out
@@ -15,6 +16,19 @@ from tests.simulation.telling import tell
 
 ROUND = 100
 SEEDS = 5_000
+
+REACHED = [
+    *[("batches", label) for label in ("delivered", "known", "gap", "foreign", "conflict")],
+    *[("heals", label) for label in ("gap", "head", "more")],
+    *[("resets", label) for label in ("reset", "epoch", "floor", "unavailable")],
+    *[("resumes", label) for label in ("ring", "log", "snapshot")],
+    *[("held", label) for label in ("congested", "stale", "recheck", "rate")],
+    *[("snapshot", label) for label in ("reply", "push")],
+    *[("close", label) for label in ("4002", "4501")],
+    ("overflow", ""),
+    ("ended", "revoked"),
+]
+"""Metrics of hubs and sessions, by name and label, of which each tells of something that must be tried."""
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, ROUND))
@@ -28,6 +42,14 @@ def test_every_client_is_exact_at_every_position(first: int) -> None:
 def test_what_was_wrong_once_is_not_again(name: str) -> None:
     """Schedules that found something in the product find nothing any more."""
     run(load()[name].plan)
+
+
+def test_schedules_come_everywhere() -> None:
+    """What the simulator is for does happen in it: losses, heals, resumes of every kind, conflation, lost rights."""
+    tally: Tally = Tally()
+    for seed in range(400):
+        tally.update(run(draw(seed)).world.tally)
+    assert {name for name in REACHED if not tally[name]} == set()
 
 
 def test_a_seed_is_one_schedule() -> None:

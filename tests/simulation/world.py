@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from realtime.pure.outflow import Tally
 from realtime.pure.selection import Selection
 from realtime.pure.subscription import client_epoch
 from tests.simulation.database import Store, Truth
@@ -25,6 +26,8 @@ class World:
         self.people = People()
         self.relays = [Relay("relay 1", self.store), Relay("relay 2", self.store)]
         self.resolver_is_down = False
+        self.tally: Tally = Tally()
+        """How often what happened: the metrics of hubs and sessions."""
         self.found: BaseException | None = None
         self.heard: list[str] | None = None
         """What clients read, when somebody wants to know."""
