@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from realtime.pure import frames
 from realtime.pure.changes import RowKey
 from realtime.pure.conflation import Owed
 from realtime.pure.lane import Lane
@@ -136,7 +137,6 @@ def writes_on_while_rechecking(patch: pytest.MonkeyPatch) -> None:
 
 def catches_up_with_less(patch: pytest.MonkeyPatch) -> None:
     """Tell with the heartbeat how far a topic has come, whatever it is still owed."""
-    from realtime.pure import frames  # noqa: PLC0415
 
     def mutant(self: Outflow, subscription: Subscription, now: float, after_seconds: float) -> list[bytes]:
         view = subscription.view
