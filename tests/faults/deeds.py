@@ -4,6 +4,7 @@ Rows that are to be written are locked first where a statement could otherwise i
 are never used again. Imported once Django is set up.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,6 +16,9 @@ from tests.faults.hand import FIRST_VERSION, PASS_DOC, PASS_LINES, Hand, canary
 
 ITEMS, DOCS, EVENTS = 200, 20, 200
 """About so many there are."""
+
+STANDING_SECONDS = 0.005
+"""So long some wait at most before they queue up."""
 
 Deed = Callable[[Hand], None]
 
@@ -121,9 +125,16 @@ def raw(hand: Hand) -> None:
 
 
 def hot(hand: Hand) -> None:
-    """The one row that everybody wants: whoever waits for it had its ids first, and commits later."""
+    """The one row that everybody wants."""
     for key, version in rows_of(HOT, hand.token):
         hand.updated("item", key, version)
+
+
+def queue_up(hand: Hand) -> None:
+    """Write something, then want what everybody wants: those who wait have older ids than the one they wait for."""
+    create(hand)
+    time.sleep(hand.random.uniform(0, STANDING_SECONDS))
+    hot(hand)
 
 
 COPY = "COPY proof_item (id, version, token, owner_id, amount, canary) FROM STDIN"
@@ -282,8 +293,8 @@ def cascade(hand: Hand) -> None:
 
 
 DEEDS: dict[Deed, int] = {
-    **dict.fromkeys((save, update, raw, hot, upsert, merge), 6),
-    **dict.fromkeys((create, bulk_create, copy, move, delete, happen, edit, correct, tidy), 4),
+    **dict.fromkeys((save, update, raw, upsert, merge), 6),
+    **dict.fromkeys((create, hot, bulk_create, copy, move, delete, happen, edit, correct, tidy), 4),
     **dict.fromkeys((shorten, reassign, cascade), 2),
 }
 """With their shares."""

@@ -467,6 +467,7 @@ def test_a_fault_turns_its_invariant_red(invariant: str, seed: Seed) -> None:
     [
         ("lost", committed_and_lost), ("lost", a_change_that_is_lost), ("lost", never_at_the_head),
         ("duplicated", a_resume_that_repeats), ("duplicated", logged_twice), ("reordered", a_row_that_goes_back),
+        ("reordered", reversed_updates_of_one_row),
         ("leaked", anothers_row), ("leaked", after_signing_out), ("stale_snapshots", a_stale_snapshot),
     ],
     ids=lambda each: each if isinstance(each, str) else each.__name__,

@@ -34,6 +34,9 @@ THREADS = 3
 
 AFTER_FAILURE_SECONDS = 0.05
 
+STRIKE_SECONDS = 0.25
+"""So often all threads of all processes want the same row at once: who gets it first is left to chance."""
+
 SETTINGS = "SET lock_timeout = '2s'; SET deadlock_timeout = '100ms'"
 
 UNDONE = "-undone"
@@ -45,7 +48,9 @@ class Writers:
 
     def __init__(self, number: int, seed: int, pen: Pen, customers: list[int]) -> None:
         self.rate = 0.0
-        self._deeds: dict[Callable[[Hand], None], int] = import_module("tests.faults.deeds").DEEDS
+        deeds = import_module("tests.faults.deeds")
+        self._deeds: dict[Callable[[Hand], None], int] = deeds.DEEDS
+        self._queue_up: Callable[[Hand], None] = deeds.queue_up
         self._number = number
         self._seed = seed
         self._pen = pen
@@ -82,12 +87,14 @@ class Writers:
 
     def _run(self, index: int) -> None:
         random = Random(f"{self._seed} {self._number} {index}")
+        strike = 0.0
         while True:
             self._wait_for_turn()
             began = time.monotonic()
-            changes = self._transact(random)
+            struck, strike = strike, began // STRIKE_SECONDS
+            changes = self._transact(random, together=strike > struck)
             pause = random.expovariate(self.rate / THREADS / max(changes, 1)) + began - time.monotonic()
-            time.sleep(max(0.0, min(pause, 1.0)))
+            time.sleep(max(0.0, min(pause, (strike + 1) * STRIKE_SECONDS - time.monotonic())))
 
     def _wait_for_turn(self) -> None:
         with self._turn:
@@ -96,16 +103,14 @@ class Writers:
             self._turn.wait_for(lambda: self._going and self.rate)
             self._idle -= 1
 
-    def _transact(self, random: Random) -> int:
-        """Write one transaction of one to three deeds; return how many rows it changed."""
+    def _transact(self, random: Random, *, together: bool) -> int:
+        """Write one transaction of one to three deeds, or what all do together; return how many rows it changed."""
         token = f"{self._number}-{next(self._tokens)}"
         hand = Hand(token, self._keys, self._customers, random)
         outcome = Outcome.ROLLED_BACK
         try:
             with transaction.atomic():
-                for deed in random.choices(
-                    list(self._deeds), list(self._deeds.values()), k=random.choice((1, 1, 2, 3))
-                ):
+                for deed in [self._queue_up] if together else self._choose(random):
                     if random.random() < 0.1:
                         self._write_and_undo(deed, hand)
                     with self._kept(hand):
@@ -125,6 +130,9 @@ class Writers:
             time.sleep(AFTER_FAILURE_SECONDS)
         self._pen.ended(token, outcome)
         return len(hand.written)
+
+    def _choose(self, random: Random) -> list[Callable[[Hand], None]]:
+        return random.choices(list(self._deeds), list(self._deeds.values()), k=random.choice((1, 1, 2, 3)))
 
     @contextlib.contextmanager
     def _kept(self, hand: Hand) -> Iterator[None]:

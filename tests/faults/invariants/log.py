@@ -119,6 +119,7 @@ def check_versions(kept: Sequence[tuple[Chapter, Sequence[Logged]]], verdict: Ve
             version = change.new.version if change.new else (change.old.version if change.old else 0)
             before = latest.get(row, 0)
             if version < before or (change.old is None and before):
+                verdict.reordered += 1
                 verdict.blame(
                     "I3", f"{chapter.name} position {change.position}: {row} has version {version} after {before}"
                 )
