@@ -23,7 +23,7 @@ def main(chosen: list[str]) -> int:
     short = bool(os.environ.get("SHORT"))
     rounds = run.plan(chosen, short=short)
     with a_stage(seed) as stage:
-        about = run.about(stage, seed)
+        about = run.about(stage, seed, minutes)
         run.say(" · ".join(f"{name} {value}" for name, value in about.items()))
         with open_theatre(stage) as theatre:
             if minutes:

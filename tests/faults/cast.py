@@ -25,8 +25,8 @@ async def join(
     scene: Scene, person: Person, *, reads: Reads = Reads.ALL, max_rate: float | None = None, server: int | None = None
 ) -> Recorder:
     """Let a client of the person come, to the servers in turn unless one is named."""
-    cookie = await scene.aside(scene.people.cookie, person)
-    topics = await scene.aside(topics_of, scene, person)
+    cookie = await scene.insist(scene.people.cookie, person)
+    topics = await scene.insist(topics_of, scene, person)
     ports = scene.stage.client_ports
     number = len(scene.crowd.recorders)
     port = ports[number % len(ports) if server is None else server]

@@ -139,8 +139,8 @@ def say(line: str) -> None:
     print(line, flush=True)
 
 
-def about(stage: Stage, seed: int) -> Mapping[str, str]:
-    """Return what a table is of: the seed, the commit, and the versions of everything."""
+def about(stage: Stage, seed: int, minutes: float) -> Mapping[str, str]:
+    """Return what a table is of: the seed, how long at random if it was, the commit, the versions of everything."""
     with stage.connect() as connection:
         row = connection.execute("SHOW server_version").fetchone()
     with redis.Redis.from_url(stage.valkey.url()) as client:
@@ -148,6 +148,7 @@ def about(stage: Stage, seed: int) -> Mapping[str, str]:
     assert row is not None
     return {
         "seed": str(seed),
+        **({"minutes": f"{minutes:g}"} if minutes else {}),
         "commit": commit(),
         "PostgreSQL": str(row[0]),
         "Valkey": str(info.get("valkey_version", info.get("redis_version"))),

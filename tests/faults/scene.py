@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
+import psycopg
+
 from tests.faults.archive import Archive
 from tests.faults.crowd import Crowd
 from tests.faults.people import People
@@ -16,6 +18,8 @@ from tests.faults.stage import Stage
 from tests.faults.writing import Writers
 
 T = TypeVar("T")
+
+INSISTING_SECONDS = 60.0
 
 
 @dataclass
@@ -34,6 +38,17 @@ class Scene:
     async def aside(self, function: Callable[..., T], *arguments: Any) -> T:
         """Run what blocks in another thread: the clients are on this one."""
         return await asyncio.get_running_loop().run_in_executor(self.hands, partial(function, *arguments))
+
+    async def insist(self, function: Callable[..., T], *arguments: Any) -> T:
+        """The same, again and again while PostgreSQL is away."""
+        deadline = time.monotonic() + INSISTING_SECONDS
+        while True:
+            try:
+                return await self.aside(function, *arguments)
+            except psycopg.OperationalError:
+                if time.monotonic() > deadline:
+                    raise
+            await asyncio.sleep(0.05)
 
     async def until_over(self, deed: Callable[[], Any], every: float) -> None:
         """Do something again and again, in another thread, as long as the fault is to last."""

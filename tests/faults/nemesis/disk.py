@@ -13,7 +13,7 @@ from tests.support.waiting import eventually
 class DiskFull(Fault):
     """Tables can't grow: writers are refused. `log_too`: neither can PostgreSQL's own log, and it goes down."""
 
-    parts = frozenset({"postgres"})
+    parts = frozenset({"postgres", "clock postgres"})
     promised_seconds = POSTGRES_SECONDS
     needs_shim = True
     holds = (2.0, 10.0)

@@ -59,7 +59,7 @@ class RelayFrozenAt(Fault):
         """Put a relay that freezes itself in the place of one of the two, and let it come to the step."""
         self._unit = scene.chance.choice(scene.stage.relays)
         await scene.aside(self._replace, scene, stepped.command(self.step))
-        await scene.aside(eventually, lambda: stepped.frozen(self._live().live.pid), 20.0)
+        await scene.aside(eventually, lambda: stepped.frozen(self._live().live.pid), 60.0)
 
     async def end(self, scene: Scene) -> None:
         """Let it go on; it relays as before."""

@@ -9,7 +9,7 @@ import psycopg
 from tests.faults.nemesis.fault import POSTGRES_SECONDS, RELAY_SECONDS, SERVER_SECONDS, Fault
 from tests.faults.scene import Scene
 from tests.faults.supervised import Unit
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, soon
 
 
 class UnitKilled(Fault):
@@ -24,8 +24,14 @@ class UnitKilled(Fault):
 
     async def begin(self, scene: Scene) -> None:
         """Kill."""
-        for unit in scene.chance.sample(units_of(scene, self.role), self.count):
+        self._killed = {unit: unit.starts for unit in scene.chance.sample(units_of(scene, self.role), self.count)}
+        for unit in self._killed:
             unit.kill()
+
+    async def clean_up(self, scene: Scene) -> None:
+        """Wait until they run again, as they will if they were killed."""
+        for unit, starts in self._killed.items():
+            await soon(lambda unit=unit, starts=starts: unit.starts > starts and unit.is_ready, 60.0, what=unit.name)
 
 
 class BackendKilled(Fault):

@@ -57,6 +57,7 @@ class RetentionPasses(Fault):
     def _pass(self, scene: Scene) -> None:
         """Leave the segments behind that the cursors are in; a relay prunes when it starts."""
         known = stream(scene)[1]
+        scene.writers.truncate("bulk").result()
         scene.writers.big_update(2 * ENGINE["log_segment_positions"]).result()
         quiet(scene)
         time.sleep(FORGETFUL["log_retention_seconds"])

@@ -36,7 +36,7 @@ Deed = Callable[[Scene, Person], object]
 class RightEnds(Fault):
     """A right is taken away while it is being used, from one buyer after another; then it is given back."""
 
-    parts = frozenset({"rights"})
+    parts = frozenset({"rights", "postgres"})
     promised_seconds = SERVER_SECONDS
     holds = (3.0, 15.0)
 
