@@ -25,9 +25,10 @@ class Crowd:
         *,
         max_rate: float | None = None,
         reads: Reads = Reads.ALL,
+        hops: bool = False,
     ) -> Recorder:
         """Let a client come, in the name of a person and with a session of theirs."""
-        recorder = Recorder(name, person, cookie, topics, port, max_rate=max_rate, reads=reads)
+        recorder = Recorder(name, person, cookie, topics, port, max_rate=max_rate, reads=reads, hops=hops)
         self.recorders.append(recorder)
         return recorder
 

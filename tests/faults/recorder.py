@@ -28,6 +28,9 @@ RETRY_SECONDS = (0.1, 0.4)
 SLOWLY = {"at_once": 128, "pause_seconds": 0.125}
 """1 KB/s."""
 
+HOP_SECONDS = (0.02, 0.2)
+LEAVING = "leaving"
+
 STAYS = 1000
 STAYS_AWAY = 4500
 
@@ -53,7 +56,11 @@ class Waiting:
 
 
 class Recorder:
-    """One client. `port` may be a function: where to go this time."""
+    """One client. `port` may be a function: where to go this time.
+
+    One that `hops` leaves a topic and comes back without a cursor, again and again: so snapshots meet the stream while
+    everything is under way, above all in topics that nobody else watches.
+    """
 
     def __init__(
         self,
@@ -65,6 +72,7 @@ class Recorder:
         *,
         max_rate: float | None = None,
         reads: Reads = Reads.ALL,
+        hops: bool = False,
     ) -> None:
         self.name = name
         self.person = person
@@ -75,6 +83,7 @@ class Recorder:
         self._cookie = cookie
         self._port = port
         self._max_rate = max_rate
+        self._hops = hops
         self._wire: Wire | None = None
         self._connection: Connection | None = None
         self._heard_at = 0.0
@@ -181,13 +190,15 @@ class Recorder:
         self.history.connections.append(connection)
         self._wire, self._connection, self._heard_at = wire, connection, now
         self._asked.clear()
-        watching = asyncio.create_task(self._watch(wire), name=f"watch {self.name}")
+        watching = [asyncio.create_task(self._watch(wire), name=f"watch {self.name}")]
+        if self._hops:
+            watching.append(asyncio.create_task(self._hop(wire), name=f"hop {self.name}"))
         try:
             with suppress(OSError):
                 await self._listen(wire)
         finally:
             self._wire = None
-            await end([watching])
+            await end(watching)
             wire.close()
             connection.closed_at, connection.code = time.monotonic(), wire.code
         return wire.code
@@ -210,6 +221,16 @@ class Recorder:
                 wire.send(json.dumps({"type": "ping", "id": f"{time.monotonic()!r}"}))
         wire.drop()
 
+    async def _hop(self, wire: Wire) -> None:
+        """Leave one topic after another; who has left is asked in again by the reply."""
+        with suppress(OSError):
+            while True:
+                await asyncio.sleep(self._random.uniform(*HOP_SECONDS))
+                there = [shelf for shelf in self.shelves.values() if shelf.wanted and shelf.cursor is not None]
+                if there:
+                    shelf = self._random.choice(there)
+                    wire.send(json.dumps({"type": "unsubscribe", "id": LEAVING, "topic": shelf.topic}))
+
     def _take(self, payload: bytes) -> None:
         now, frame, connection = time.monotonic(), decode(payload), self._connection
         assert connection is not None
@@ -229,6 +250,9 @@ class Recorder:
                 return
             case "error" if isinstance(frame.id, int) and frame.id in self._asked:
                 self._refused(self._asked.pop(frame.id), frame, now)
+            case "unsubscribed" if frame.topic in self.shelves and frame.id == LEAVING:
+                self.shelves[frame.topic].leave(now)
+                self._subscribe(self.shelves[frame.topic])
             case "unsubscribed" if frame.topic in self.shelves:
                 self._refused(self.shelves[frame.topic], frame, now)
         connection.strays += [(now, owner) for owner in owners_in(payload)]

@@ -13,6 +13,9 @@ CANARY = re.compile(rb"canary-of-(\d+)-")
 
 SEEN_MAX = 200_000
 
+LEFT = "left"
+"""How a subscription ended that the client has ended."""
+
 
 class RowFrame(msgspec.Struct):
     """A row as it travels; null stands for removed."""
@@ -117,6 +120,12 @@ class Shelf:
                 self.subscribed.answer, self.subscribed.answered_at = code, now
             self.subscribed.ended, self.subscribed.ended_at = code, now
         self.wanted = retry
+        self.drop()
+
+    def leave(self, now: float) -> None:
+        """Take that the subscription has ended because it was asked to."""
+        if self.subscribed is not None:
+            self.subscribed.ended, self.subscribed.ended_at = LEFT, now
         self.drop()
 
     def _take_snapshot(self, frame: Frame, payload: bytes, connection: Connection, now: float) -> Told | None:
