@@ -239,3 +239,13 @@ def end_right(world: World, person: str) -> float:
         replace(last, until=world.now), replace(last, since=world.now, active=False),
     ]  # fmt: skip
     return world.now
+
+
+def go_on(world: World) -> None:
+    """Let a few ordinary things happen, and everybody be told."""
+    world.commit(("item", 10, {}), ("item", 20, {}))
+    world.commit(("item", 11, {"owner": 2}))
+    world.told_all()
+    world.commit(("item", 10, None), ("event", 13, {"owner": 1}))
+    world.commit(("line", 15, {}), ("line", 16, {"owner": 1, "doc": 1}))
+    world.told_all()
