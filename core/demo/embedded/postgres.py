@@ -91,17 +91,18 @@ class PostgresServer(EmbeddedServer):
 
     def freeze(self) -> None:
         """Stop all its processes without ending a connection, as a hanging machine would."""
-        for pid in self._processes():
-            os.kill(pid, signal.SIGSTOP)
+        self._signal_all(signal.SIGSTOP)
 
     def thaw(self) -> None:
         """Let all its processes go on."""
-        for pid in self._processes():
-            os.kill(pid, signal.SIGCONT)
+        self._signal_all(signal.SIGCONT)
 
-    def _processes(self) -> list[int]:
+    def _signal_all(self, number: signal.Signals) -> None:
+        """Send a signal to the server and its sessions; a session may end meanwhile."""
         assert self.process is not None, "not started"
-        return [self.process.pid, *children.descendants(self.process.pid)]
+        for pid in [self.process.pid, *children.descendants(self.process.pid)]:
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     @staticmethod
     def _kill_all(pids: list[int]) -> None:
