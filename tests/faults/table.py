@@ -13,6 +13,8 @@ DOCUMENT = CHECKOUT / "docs" / "GUARANTEES.md"
 RESUMED_SHARE = 0.95
 """At least so many of the resumes inside retention are resumes, over all rounds."""
 
+FEW = 4
+
 COLUMNS = (
     *("fault", "times", "changes committed", "delivered", "lost", "duplicated", "reordered", "leaked"),
     *("stale snapshots", "snapshots instead of resumes", "recovery p50 / p99 / max, s", "promised, s"),
@@ -107,7 +109,7 @@ class Row:
         """Return the row's cells."""
         first = self.outcomes[0]
         held = sorted({outcome.held_seconds for outcome in self.outcomes} - {0.0})
-        for_seconds = f" ({', '.join(f'{each:g}' for each in held)} s)" if held else ""
+        for_seconds = f" ({lengths(held)} s)" if held else ""
         shares = (percentile(self.recoveries, share) for share in (0.5, 0.99, 1.0))
         instead = self.total("snapshots_instead")
         return [
@@ -167,6 +169,12 @@ def write_json(path: str | None, outcomes: Sequence[Outcome], about: Mapping[str
         rows = [row.record() for row in rows_of(outcomes)]
         document = {"about": dict(about), "rows": rows, "broken": broken_promises(outcomes)}
         Path(path).write_text(json.dumps(document, indent=1) + "\n")
+
+
+def lengths(seconds: Sequence[float]) -> str:
+    """Return some lengths of time as text: each of a few, the shortest and the longest of many."""
+    shown = [f"{each:g}" for each in seconds]
+    return ", ".join(shown) if len(shown) <= FEW else f"{shown[0]} to {shown[-1]}"
 
 
 def percentile(values: Sequence[float], share: float) -> float:

@@ -8,7 +8,16 @@ from typing import Any
 
 import pytest
 
-from tests.faults.table import SAFETY, Outcome, broken_promises, markdown, percentile, write_document, write_json
+from tests.faults.table import (
+    SAFETY,
+    Outcome,
+    broken_promises,
+    lengths,
+    markdown,
+    percentile,
+    write_document,
+    write_json,
+)
 
 GOOD = Outcome(
     fault="server_killed", what="kill -9 of one of the servers", played="server_killed", held_seconds=0.0,
@@ -39,6 +48,11 @@ def test_a_good_round_breaks_nothing() -> None:
 def test_each_flaw_is_told(flaw: dict[str, Any]) -> None:
     """One thing wrong in one round, and the promise is broken."""
     assert len(broken_promises([GOOD, replace(GOOD, fault="other", **flaw)])) == 1
+
+
+def test_lengths() -> None:
+    """Pauses are named, random ones are not."""
+    assert [lengths(each) for each in ([1.0, 7.0, 30.0], [0.6, 1.0, 2.5, 3.0, 7.3])] == ["1, 7, 30", "0.6 to 7.3"]
 
 
 def test_percentiles() -> None:
