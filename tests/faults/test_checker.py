@@ -49,6 +49,20 @@ def test_a_restore_with_a_new_epoch_is_green() -> None:
     assert world.check().violations == []
 
 
+def test_an_epoch_is_taken_for_the_log_whose_transactions_end_there() -> None:
+    """A client that saw little before a restore agrees with both logs by its rows: positions tell them apart."""
+    world = a_world()
+    with_a_dead_branch(world, "second")
+    for client in world.clients[:3]:
+        client.snapshot(epoch=f"second {client.epoch}")
+    world.clients[3].cut()
+    while world.chapter.head < 9:
+        world.commit(("bulk", 1, {}))
+    world.commit(("bulk", 1, {}), ("bulk", 2, {}))
+    world.told_all()
+    assert world.check().violations == []
+
+
 @pytest.mark.parametrize(
     ("invariant", "seed"),
     [(invariant, seed) for invariant, seeds in SEEDS.items() for seed in seeds],
