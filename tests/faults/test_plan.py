@@ -56,5 +56,8 @@ def test_mixtures_don_t_get_in_each_other_s_way() -> None:
         played |= {fault.name for fault in mixture.faults}
         for one, other in pairwise(mixture.faults):
             assert not one.parts & other.parts
+        for fault in mixture.faults:
+            assert mixture.promised_seconds >= fault.promised_seconds
+            assert mixture.server_bytes >= fault.server_bytes
         assert len(mixture.faults) == 1 or not any(fault.alone for fault in mixture.faults)
     assert played == set(catalogue())

@@ -16,6 +16,7 @@ class Together(Fault):
         self.name = "random"
         self.what = "several faults at once, at random"
         self.promised_seconds = max(fault.promised_seconds for fault in faults)
+        self.server_bytes = max(fault.server_bytes for fault in faults)
         self.parts = frozenset().union(*(fault.parts for fault in faults))
         self._chance = chance
 
