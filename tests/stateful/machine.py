@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from tests.stateful.play import READERS, RELAYS, WRITERS, Play
-from tests.stateful.relays import POINTS
 from tests.stateful.stage import Stage
 from tests.stateful.tables import KINDS
 from tests.stateful.writers import ISOLATIONS, KEYS, STATEMENTS
@@ -20,6 +19,7 @@ writers, relays, readers = (st.integers(0, count - 1) for count in (WRITERS, REL
 keys, isolations = st.integers(1, KEYS), st.sampled_from(ISOLATIONS)
 kinds = st.sampled_from(["row", *KINDS])
 deeds = st.sampled_from(["update", "update", "update", "fill", *STATEMENTS])
+points = st.sampled_from([None, "lock", "number", "commit", "commit", "read back", "rest", "rest"])
 ends = st.sampled_from(["commit", "commit", "roll_back", "back", "release", "kill_writer"])
 
 
@@ -69,7 +69,7 @@ class Machine(RuleBasedStateMachine):
         """End a transaction or a savepoint."""
         getattr(self.play, how)(writer)
 
-    @rule(relay=relays, point=st.sampled_from([None, *POINTS]))
+    @rule(relay=relays, point=points)
     def relay(self, relay: int, point: str | None) -> None:
         """Let a relay go on."""
         self.play.relay(relay, point)
@@ -128,4 +128,4 @@ def run(
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(core, "global_force_seed", seed)
-        run_state_machine_as_test(machine, settings=chosen)  # type: ignore[arg-type] - any callable will do
+        run_state_machine_as_test(machine, settings=chosen)  # type: ignore[arg-type]  # any callable will do

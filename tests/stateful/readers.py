@@ -22,24 +22,23 @@ class Reader:
         self.actor: Actor = crew.hire(name)
         self._reader = LogReader(conninfo, CAPTURES)
         self._history = history
-        self._cut: Cut | None = None
+        self._cuts: list[Cut] = []
 
     def go(self) -> None:
         """Send the next statement."""
-        if self._cut is None and self.actor.next is not None and HEAD in self.actor.next:
-            self._cut = self._history.cut()
+        if not self._cuts and self.actor.next is not None and HEAD in self.actor.next:
+            self._cuts.append(self._history.cut())
         self.actor.go()
 
     async def snapshot(self) -> None:
         """Read all rows, and hold them against the tables at the cut."""
-        self._cut = None
+        self._cuts.clear()
         try:
             (found,) = await self._reader.snapshots([EVERYTHING], max_rows=100)
         except LogUnavailable:
             return
         assert isinstance(found, Snapshot), found
-        assert self._cut is not None
-        self._history.snapshot(found, self._cut)
+        self._history.snapshot(found, self._cuts[0])
 
     async def read(self, after: int, limit: int) -> None:
         """Read on from a cursor, and hold that against what the log had."""
