@@ -9,7 +9,7 @@ from realtime.pure.gaps import Line
 from realtime.pure.order import Pending, Place, order
 from realtime.pure.selection import Selection
 from tests.simulation import relays
-from tests.simulation.database import Store, Waiting
+from tests.simulation.database import Database, Store, Waiting
 from tests.simulation.dice import Dice
 from tests.simulation.processes import Process
 from tests.simulation.relays import Relay
@@ -61,20 +61,22 @@ def id_cursor(patch: pytest.MonkeyPatch) -> None:
 def head_before_assignment(patch: pytest.MonkeyPatch) -> None:
     """Raise the head in one transaction, and write the log in the next."""
     work, assign = Relay.work, Relay.assign
-    promised: dict[int, int] = {}
+    promised: list[tuple[Database, str, int]] = []
 
     def early(self: Relay, dice: Dice) -> int:
         db = self._store.db
         count = sum(each.stream == STREAM for each in db.inbox)
-        if promised.get(id(db), 0) == 0 and count and self.connected and not self._store.doubts:
-            promised[id(db)] = count
+        if count and self.connected and not self._store.doubts and not any(one is db for one, _, _ in promised):
+            promised[:] = [(db, db.epoch, count)]
             db.head += count
             db.mark = db.marks[db.head] = self._store.name("m")
             return 0
         return work(self, dice)
 
     def late(self: Relay, dice: Dice) -> list[Change]:
-        self._store.db.head -= promised.pop(id(self._store.db), 0)
+        db = self._store.db
+        db.head -= sum(count for one, epoch, count in promised if one is db and epoch == db.epoch)
+        promised.clear()
         return assign(self, dice)
 
     patch.setattr(Relay, "work", early)
