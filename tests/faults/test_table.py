@@ -50,6 +50,13 @@ def test_each_flaw_is_told(flaw: dict[str, Any]) -> None:
     assert len(broken_promises([GOOD, replace(GOOD, fault="other", **flaw)])) == 1
 
 
+def test_each_recovery_has_the_promise_of_its_own_round() -> None:
+    """Mixtures promise what the slowest of their faults does."""
+    dear = replace(GOOD, promised_seconds=15.0, recoveries=[12.0])
+    assert broken_promises([GOOD, dear]) == []
+    assert len(broken_promises([dear, replace(GOOD, recoveries=[5.1])])) == 1
+
+
 def test_lengths() -> None:
     """Pauses are named, random ones are not."""
     assert [lengths(each) for each in ([1.0, 7.0, 30.0], [0.6, 1.0, 2.5, 3.0, 7.3])] == ["1, 7, 30", "0.6 to 7.3"]
