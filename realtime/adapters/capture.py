@@ -9,6 +9,10 @@ One trigger for each kind of statement calls one function of the table. What mus
 - The new image is read from the table by key when the trigger runs, never from NEW. When a row trigger updates
   the row again, the inner statement's newer image is logged before the outer one's; a view built from NEW
   would stay wrong for good.
+- Of the rows with a key, the one that this transaction wrote counts (its `xmin` is no older than the transaction).
+  Under REPEATABLE READ there may be another: one that was deleted since the snapshot, and is still to be seen in it.
+  This takes unique keys for granted that are checked when a statement ends, not when the transaction does
+  (INITIALLY DEFERRED): else of two that wrote one key the first to log it might be the last to commit.
 - The old image comes from OLD. A key may occur twice in a transition table (two SET NULL cascades): two
   changes, with the same new image.
 - An UPDATE is logged under its old keys: for each of them what it held, and what it holds now. What came to a
@@ -117,7 +121,8 @@ class Installation:
         capture, key = self.capture, name_of(self.capture.key)
         words = f"{text_of(self.stream)}, {text_of(capture.kind)}"
         version = text_of(capture.version)
-        new = f"(SELECT {image_of(capture, 't')} FROM {self.table} t WHERE t.{key} = r.pk)"  # noqa: S608
+        own = f"t.{key} = r.pk AND age(t.xmin) <= 0"
+        new = f"(SELECT {image_of(capture, 't')} FROM {self.table} t WHERE {own})"  # noqa: S608
         were = f"SELECT o.{key} AS pk, {image_of(capture, 'o')} AS old FROM old_rows o"  # noqa: S608
         came = f"SELECT n.{key}, NULL FROM (SELECT {key} FROM new_rows EXCEPT SELECT {key} FROM old_rows) n"  # noqa: S608
         are = f"SELECT n.{key} AS pk, NULL::text AS old FROM new_rows n"  # noqa: S608

@@ -442,7 +442,7 @@ def image_from_new(database: Database) -> None:
         "FOR EACH STATEMENT EXECUTE FUNCTION realtime_capture_shelf_label()"
     )
     database.execute("ALTER TABLE shelf_label ENABLE ALWAYS TRIGGER realtime_update")
-    looked_up = 'FROM "public"."shelf_label" t WHERE t."id" = r.pk'
+    looked_up = 'FROM "public"."shelf_label" t WHERE t."id" = r.pk AND age(t.xmin) <= 0'
     rewrite(database, "shelf_label", looked_up, "FROM new_rows t WHERE t.id = r.pk LIMIT 1")
 
 

@@ -21,6 +21,9 @@ from tests.stateful.crash import crash_after_publishing
 from tests.stateful.play import Play
 from tests.stateful.stage import Stage
 
+OWN_ROW = " AND age(t.xmin) <= 0"
+"""What makes a trigger look at the transaction's own row alone."""
+
 Schedule = Callable[[Stage], None]
 
 
@@ -161,7 +164,7 @@ def image_from_new(patch: pytest.MonkeyPatch) -> None:
 
     def mutant(self: Installation) -> str:
         key = name_of(self.capture.key)
-        right = f"(SELECT {image_of(self.capture, 't')} FROM {self.table} t WHERE t.{key} = r.pk)"
+        right = f"(SELECT {image_of(self.capture, 't')} FROM {self.table} t WHERE t.{key} = r.pk{OWN_ROW})"
         wrong = f"(SELECT {image_of(self.capture, 't')} FROM new_rows t WHERE t.{key} = r.pk)"
         source = body(self)
         assert right in source
@@ -175,6 +178,27 @@ def row_trigger_writes_again(play: Play) -> None:
     play.write(0, "fill")
     play.write(0, "think again", key=1, to=1)
     play.commit(0)
+
+
+def any_row_of_the_key(patch: pytest.MonkeyPatch) -> None:
+    body = Installation.body
+
+    def mutant(self: Installation) -> str:
+        source = body(self)
+        assert OWN_ROW in source
+        return source.replace(OWN_ROW, "")
+
+    patch.setattr(Installation, "body", mutant)
+
+
+def deleted_since_the_snapshot(play: Play) -> None:
+    play.write(0, "fill")
+    play.commit(0)
+    play.write(1, "update", key=1, isolation="REPEATABLE READ")
+    play.write(0, "delete", key=2)
+    play.commit(0)
+    play.write(1, "insert", key=2)
+    play.check()
 
 
 def no_table_lock(patch: pytest.MonkeyPatch) -> None:
@@ -228,6 +252,7 @@ BUGS = [
     Bug("lock while numbering", "both are one statement", lock_while_numbering, played(two_relays_number)),
     Bug("head first", "the head is raised before the changes are there", head_first, played(relay_stops_early)),
     Bug("image from NEW", "the new image is not read from the table", image_from_new, played(row_trigger_writes_again)),
+    Bug("row of a snapshot", "a deleted row's image is read", any_row_of_the_key, played(deleted_since_the_snapshot)),
     Bug("no table lock", "a snapshot does not lock its tables", no_table_lock, played(truncate_in_a_snapshot)),
     Bug(
         "head outside",

@@ -6,10 +6,12 @@ from typing import Any
 
 import psycopg
 
+from tests.simulation.violations import Violation
+from tests.stateful import relays, writers
 from tests.stateful.actors import Actor
-from tests.stateful.history import LOG, STATED, History, Logged, Stated, require
+from tests.stateful.history import LOG, STATED, History, Logged, Stated
 from tests.stateful.readers import Reader
-from tests.stateful.relays import EXPECTED, RelayActor
+from tests.stateful.relays import RelayActor
 from tests.stateful.stage import Stage
 from tests.stateful.tables import read_rows
 from tests.stateful.writers import Writer
@@ -133,12 +135,12 @@ class Play:
         for actor in self._stage.crew.actors:
             if actor.task is not None and actor.task.done():
                 actor.task.result()
+        for writer in self.writers:
+            _refused("I1", writer.actor, writers.EXPECTED)
         for relay in self.relays:
-            unexpected = [each for each in relay.actor.failures if not isinstance(each, EXPECTED)]
-            require(not unexpected, "I2", f"{relay.actor.name} was refused: {_first(unexpected)}")
+            _refused("I2", relay.actor, relays.EXPECTED)
         for reader in self.readers:
-            failures = reader.actor.failures
-            require(not failures, "I5", f"{reader.actor.name} was refused: {_first(failures)}")
+            _refused("I5", reader.actor, ())
         with suppress(psycopg.errors.LockNotAvailable):  # A relay that prunes has the log to itself.
             self._check_log()
 
@@ -203,9 +205,9 @@ class Play:
             crew.settle()
 
 
-def _first(failures: list[Exception]) -> str:
-    """Return one line of the first failure."""
-    if not failures:
-        return ""
-    sqlstate = failures[0].sqlstate if isinstance(failures[0], psycopg.Error) else None
-    return f"{sqlstate} {str(failures[0]).splitlines()[0]}"
+def _refused(sign: str, actor: Actor, expected: tuple[type[Exception], ...]) -> None:
+    """Hold what an actor was refused against what it may be."""
+    for error in actor.failures:
+        if not isinstance(error, expected):
+            sqlstate = error.sqlstate if isinstance(error, psycopg.Error) else None
+            raise Violation(sign, f"{actor.name} was refused: {sqlstate} {str(error).splitlines()[0]}")

@@ -31,6 +31,7 @@ STATEMENTS = {
         WHERE id = %(key)s RETURNING was, id""",
     "all": "UPDATE {table} SET version = version + 1, token = %(token)s, was = id RETURNING was, id",
     "delete": "DELETE FROM {table} WHERE id = %(key)s RETURNING id, id",
+    "delete own": "DELETE FROM {table} WHERE age(xmin) <= 0 RETURNING id, id",
     "move": """UPDATE {table} SET version = version + 1, token = %(token)s, was = id, id = %(to)s
         WHERE id = %(key)s RETURNING was, id""",
     "swap": """UPDATE {table} SET version = version + 1, token = %(token)s, was = id,
@@ -42,10 +43,17 @@ STATEMENTS = {
 
 ISOLATIONS = ("READ COMMITTED", "REPEATABLE READ")
 
+EXPECTED = (
+    psycopg.errors.UniqueViolation,
+    psycopg.errors.SerializationFailure,
+    psycopg.errors.ObjectNotInPrerequisiteState,  # no upsert by a deferrable key
+)
+"""What a writer may be refused: what it would be without captures."""
+
 OWN = "SELECT id FROM realtime_inbox WHERE xid = pg_current_xact_id_if_assigned()"
 
-ROWS = {kind: f"SELECT {', '.join(COLUMNS)} FROM tide_{kind} ORDER BY age(xmin) DESC" for kind in KINDS}
-"""The rows as a transaction sees them. Under REPEATABLE READ it may see two of one key: its own is the younger."""
+ROWS = {kind: f"SELECT {', '.join(COLUMNS)} FROM tide_{kind} WHERE age(xmin) <= 0" for kind in KINDS}
+"""The rows that the transaction wrote. Under REPEATABLE READ it may see others of their keys, long deleted."""
 
 
 @dataclass
