@@ -7,8 +7,9 @@
     realtime.E005  a watched table, or a partition of it, lacks a trigger
     realtime.E006  a trigger is disabled, or not ENABLE ALWAYS
     realtime.E007  a capture is not the declared one
+    realtime.E008  a watched table's key is checked only when the transaction ends
 
-E005 to E007 read the database: they run with `check --database`, with `migrate`, and when a relay or a server
+E005 to E008 read the database: they run with `check --database`, with `migrate`, and when a relay or a server
 starts. A trigger that is missing loses changes without a sign; so it is an error.
 """
 
@@ -37,6 +38,14 @@ POSITIVE = (
 INSTALLED = """
 SELECT t.tgname, t.tgenabled::text, t.tgfoid = to_regprocedure(%s)
 FROM pg_trigger t WHERE t.tgrelid = %s::regclass AND t.tgname = ANY(%s)
+"""
+
+DEFERRED = """
+SELECT c.conname FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = c.conrelid AND c.conkey = ARRAY[a.attnum]
+WHERE c.conrelid = %s::regclass AND a.attname = %s AND c.contype IN ('p', 'u') AND c.condeferred AND NOT EXISTS (
+    SELECT FROM pg_index i WHERE i.indrelid = c.conrelid AND i.indisunique AND i.indimmediate
+        AND i.indpred IS NULL AND i.indkey::text = a.attnum::text
+)
 """
 
 FUNCTION = "SELECT prosrc, prosecdef, coalesce(proconfig, '{}') FROM pg_proc WHERE oid = to_regprocedure(%s)"
@@ -109,6 +118,7 @@ def _compare(cursor: Any, installation: Installation | None, table: str) -> Iter
         return
     for relation in relations_of(cursor, installation):
         yield from _compare_triggers(cursor, installation, relation)
+        yield from _deferred_keys(cursor, installation.capture.key, relation)
     cursor.execute(FUNCTION, [f"{installation.function}()"])
     row = cursor.fetchone()
     if row is not None and (row[0], row[1], _normal(row[2])) != (installation.body(), True, _wanted(installation)):
@@ -134,6 +144,17 @@ def _compare_triggers(cursor: Any, installation: Installation, relation: str) ->
                 "the log: run `manage.py log_reset`.",
                 id="realtime.E006",
             )
+
+
+def _deferred_keys(cursor: Any, key: str, relation: str) -> Iterator[CheckMessage]:
+    """Two transactions could write one key at the same time, and commit in another order than that of the log."""
+    cursor.execute(DEFERRED, [relation, key])
+    for (constraint,) in cursor.fetchall():
+        yield Error(
+            f"{relation} is watched and its key's constraint {constraint} is INITIALLY DEFERRED.",
+            hint=f"Drop {constraint} and add it again without INITIALLY DEFERRED.",
+            id="realtime.E008",
+        )
 
 
 def _normal(config: Sequence[str]) -> dict[str, str]:

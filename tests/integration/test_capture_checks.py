@@ -78,6 +78,22 @@ def test_a_partition_without_triggers_is_an_error(database: Database, monkeypatc
     assert [(error, "shelf_reading_next" in text) for error, text in found()] == [("realtime.E005", True)]
 
 
+def test_a_key_that_is_checked_too_late_is_an_error(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """P2: two transactions could write one key at a time, and commit in another order than that of the log."""
+    with database.connect() as session:
+        shelf.build(session)
+    monkeypatch.setattr(registry, "streams", {"shelf": FakeStream})
+    late = "ADD CONSTRAINT late PRIMARY KEY (id) DEFERRABLE INITIALLY"
+    database.execute(f"ALTER TABLE shelf_label DROP CONSTRAINT shelf_label_pkey, {late} IMMEDIATE")
+    assert found() == []
+    database.execute(f"ALTER TABLE shelf_label DROP CONSTRAINT late, {late} DEFERRED")
+    assert [(error, "constraint late is INITIALLY DEFERRED" in text) for error, text in found()] == [
+        ("realtime.E008", True)
+    ]
+    database.execute("CREATE UNIQUE INDEX at_once ON shelf_label (id)")
+    assert found() == []
+
+
 def test_a_table_that_became_a_partition_is_an_error(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows can now move to another table, which its capture does not see: it is to be installed anew."""
     with database.connect() as session:
