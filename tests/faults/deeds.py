@@ -195,7 +195,7 @@ def tidy(hand: Hand) -> None:
     excess = Event._default_manager.count() - EVENTS
     if excess <= 0:
         return happen(hand)
-    gone = list(Event._default_manager.select_for_update(skip_locked=True).order_by("at")[: min(excess, 20)])
+    gone = list(Event._default_manager.select_for_update(skip_locked=True).order_by("turn")[: min(excess, 20)])
     rows_of("DELETE FROM proof_event WHERE id = ANY(%s)", [event.id for event in gone])
     for event in gone:
         hand.deleted("event", event.id, event.version)

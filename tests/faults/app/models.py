@@ -5,9 +5,15 @@ What belongs to a customer carries a canary, `canary-of-<customer>-…`: it must
 """
 
 from django.db import models
-from django.db.models.functions import Now
+from django.db.models.functions import Cast
 
 from core.accounts.models import Customer
+
+
+def transaction_number() -> Cast:
+    """PostgreSQL's number of the transaction: later ones have higher numbers, whatever the clock says."""
+    number = models.Func(function="pg_current_xact_id", output_field=models.TextField())
+    return Cast(Cast(number, models.TextField()), models.BigIntegerField())
 
 
 class Counted(models.Model):
@@ -48,12 +54,12 @@ class Line(Counted):
 
 
 class Event(Counted):
-    """Something that happened to a customer: written once, and never merged away. By `at`, old ones are put away."""
+    """Something that happened to a customer: written once, and never merged away. By `turn`, old ones are put away."""
 
     owner = models.ForeignKey(Customer, models.CASCADE)
     owner_id: int
     text = models.CharField(max_length=60)
-    at = models.DateTimeField(db_default=Now())
+    turn = models.BigIntegerField(db_default=transaction_number())
 
 
 class Bulk(Counted):

@@ -4,9 +4,9 @@ from typing import Any
 
 from django.db import migrations, models
 from django.db.models.deletion import CASCADE, DO_NOTHING
-from django.db.models.functions import Now
 
 from realtime.adapters.capture import WatchTable
+from tests.faults.app.models import transaction_number
 
 COUNTED: "list[tuple[str, models.Field[Any, Any]]]" = [
     ("id", models.BigIntegerField(primary_key=True)),
@@ -63,7 +63,7 @@ class Migration(migrations.Migration):
                 *COUNTED,
                 owner(),
                 ("text", models.CharField(max_length=60)),
-                ("at", models.DateTimeField(db_default=Now())),
+                ("turn", models.BigIntegerField(db_default=transaction_number())),
             ],
         ),
         migrations.CreateModel("Bulk", COUNTED),
