@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from realtime.adapters.assignment import ASSIGN_BELOW, relay_conninfo
 from realtime.conf import RealtimeSettings
 from realtime.drivers.ending import end
 from realtime.drivers.relay import Relay
@@ -204,6 +205,17 @@ async def test_a_backlog_is_taken_in_slices_of_whole_transactions(shelved: Datab
     assert faults(changes) == {}
     assert [c.ends for c in changes if c.kind == "label"] == [False] * 100 + [True]
     assert shelf.replay({}, changes) == await shelf.read_tables(shelf.STREAM, shelf.CAPTURES)
+
+
+async def test_a_transaction_over_the_cut_is_looked_up_once(shelved: Database) -> None:
+    """P7: an anti-join over its rows compares all with all, and the relay stood still for minutes."""
+    await relay_to(Recorder()).drain()
+    shelved.execute("INSERT INTO shelf_item (id, name) SELECT n, 'many' FROM generate_series(101, 5100) n")
+    with psycopg.connect(relay_conninfo(shelved.url)) as connection:
+        bounds = {"low": 0, "cut": 1000, "mark": "?"}
+        plan = connection.execute(f"EXPLAIN {ASSIGN_BELOW}", bounds).fetchall()
+        assert not [line for (line,) in plan if "Anti Join" in line]
+        assert connection.execute(ASSIGN_BELOW, bounds).fetchall() == []
 
 
 async def test_a_transaction_larger_than_a_segment_finds_room(shelved: Database) -> None:
