@@ -6,6 +6,8 @@ import os
 import time
 from collections.abc import Callable
 
+from tests.support.line import client_frame, next_frame
+
 
 class FrameClient(asyncio.Protocol):
     """A WebSocket client over a bare socket; keeps (monotonic seconds, payload) of every text frame.
@@ -64,7 +66,7 @@ class FrameClient(asyncio.Protocol):
         self._buffer += data
         if not self.opened.done() and not self._upgraded():
             return
-        while (frame := self._next_frame()) is not None:
+        while (frame := next_frame(self._buffer)) is not None:
             opcode, payload = frame
             if opcode == 9:
                 self._write(10, payload)
@@ -94,28 +96,6 @@ class FrameClient(asyncio.Protocol):
         self.opened.set_result(None)
         return True
 
-    def _next_frame(self) -> tuple[int, bytes] | None:
-        buffer = self._buffer
-        if len(buffer) < 2:
-            return None
-        length, start = buffer[1] & 0x7F, 2
-        if length == 126:
-            if len(buffer) < 4:
-                return None
-            length, start = int.from_bytes(buffer[2:4], "big"), 4
-        elif length == 127:
-            if len(buffer) < 10:
-                return None
-            length, start = int.from_bytes(buffer[2:10], "big"), 10
-        if len(buffer) < start + length:
-            return None
-        opcode, payload = buffer[0] & 0x0F, bytes(buffer[start : start + length])
-        del buffer[: start + length]
-        return opcode, payload
-
     def _write(self, opcode: int, payload: bytes) -> None:
-        # The mask of zeros is a mask: the payload goes out as it is.
-        size = len(payload)
-        extended = bytes([0x80 | size]) if size < 126 else bytes([0x80 | 126]) + size.to_bytes(2, "big")
         if self._transport:
-            self._transport.write(bytes([0x80 | opcode]) + extended + bytes(4) + payload)
+            self._transport.write(client_frame(opcode, payload))

@@ -8,6 +8,8 @@ import struct
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
+from tests.support.line import client_frame, next_frame
+
 TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
 
 SMALL_BYTES = 4096
@@ -56,7 +58,7 @@ class Wire:
         """Read text frames until the connection ends, `at_once` bytes at most and then nothing for a pause."""
         loop = asyncio.get_running_loop()
         while not self.dropped.is_set():
-            while (frame := self._next()) is not None:
+            while (frame := next_frame(self._buffer)) is not None:
                 opcode, payload = frame
                 if opcode == TEXT:
                     yield payload
@@ -84,27 +86,8 @@ class Wire:
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._socket.close()
 
-    def _next(self) -> tuple[int, bytes] | None:
-        buffer = self._buffer
-        if len(buffer) < 2:
-            return None
-        length, start = buffer[1] & 0x7F, 2
-        if length >= 126:
-            start = 4 if length == 126 else 10
-            if len(buffer) < start:
-                return None
-            length = int.from_bytes(buffer[2:start], "big")
-        if len(buffer) < start + length:
-            return None
-        opcode, payload = buffer[0] & 0x0F, bytes(buffer[start : start + length])
-        del buffer[: start + length]
-        return opcode, payload
-
     def _write(self, opcode: int, payload: bytes) -> None:
-        # The mask of zeros is a mask: the payload goes out as it is.
-        size = len(payload)
-        extended = bytes([0x80 | size]) if size < 126 else bytes([0x80 | 126]) + size.to_bytes(2, "big")
-        frame = bytes([0x80 | opcode]) + extended + bytes(4) + payload
+        frame = client_frame(opcode, payload)
         if self._socket.send(frame) != len(frame):
             raise ConnectionAbortedError("the socket takes no more")
 

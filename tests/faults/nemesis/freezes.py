@@ -1,7 +1,5 @@
 """Processes that are stopped and go on later, as on a machine that hangs or a host that migrates."""
 
-import asyncio
-
 from realtime.drivers.relay import Step
 from tests.faults import stepped
 from tests.faults.nemesis.fault import (
@@ -113,4 +111,3 @@ class PostgresFrozen(Fault):
     async def end(self, scene: Scene) -> None:
         """Go on."""
         await scene.aside(scene.stage.postgres.thaw)
-        await asyncio.sleep(0)
