@@ -17,19 +17,22 @@ PARENT = """
 import os, signal, sys, time
 from realtime.server import forks, processes
 
+def say(*words):
+    os.write(1, (" ".join(map(str, words)) + "\\n").encode())  # at once: others write to the same file
+
 class Work:
     def be(self, child):
         be(child)
     def ready(self):
-        print("ready", flush=True)
+        say("ready")
     def gone(self, number):
-        print("gone", number, flush=True)
+        say("gone", number)
     def stopping(self):
-        print("stopping", flush=True)
+        say("stopping")
 
 def serve(child):
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    print("pid", os.getpid(), flush=True)
+    say("pid", os.getpid())
     child.serving()
     while True:
         child.turning()
@@ -60,7 +63,7 @@ def test_one_that_is_stuck_is_replaced(parent: Parent) -> None:
 forks.STUCK_SECONDS = 0.5
 turns = iter(range(100))
 def be(child):
-    print("pid", os.getpid(), flush=True)
+    say("pid", os.getpid())
     child.turning()
     child.serving()
     while True:
@@ -81,7 +84,7 @@ def be(child):
     if child.number == 1:
         serve(child)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    print("pid", os.getpid(), flush=True)
+    say("pid", os.getpid())
     child.serving()
     while True:
         signal.pause()
@@ -104,7 +107,7 @@ class Late:
     def prctl(self, option, *rest):
         if option == forks.PR_SET_PDEATHSIG:
             dying = os.getppid()
-            print("pid", os.getpid(), flush=True)
+            say("pid", os.getpid())
             os.kill(dying, signal.SIGKILL)
             while os.getppid() == dying:
                 pass
@@ -146,7 +149,7 @@ def test_a_stop_while_all_start_is_no_failure(parent: Parent) -> None:
     process = parent(
         """
 def be(child):
-    print("pid", os.getpid(), flush=True)
+    say("pid", os.getpid())
     signal.pause()
 """
     )
