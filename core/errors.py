@@ -2,6 +2,7 @@
 
     ShopError
     ├── BadQuantity      a quantity or price that can't be: not positive, too exact, too large
+    ├── BadUnit          a unit that there is not, or that a material can't be measured in
     ├── NotEnoughStock   more is asked for than is available
     ├── SameWarehouse    a transfer to where the material lies already
     ├── NotForSale       a material that is archived
@@ -19,6 +20,10 @@ class ShopError(Exception):
 
 class BadQuantity(ShopError):
     """A quantity or price that can't be: not positive, too exact, or too large."""
+
+
+class BadUnit(ShopError):
+    """A unit that there is not, or that a material can't be measured in."""
 
 
 class NotEnoughStock(ShopError):

@@ -27,7 +27,9 @@ INSTALLED_APPS = [
     "core.notifications",
     "core.catalogue",
     "core.stock",
+    "core.quotes",
     "core.orders",
+    "core.payments",
     "core.demo",
     "core.pages",
 ]

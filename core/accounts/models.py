@@ -8,11 +8,13 @@ from django.utils import timezone
 
 
 class Customer(models.Model):
-    """A company that buys."""
+    """A company that buys. Its country and VAT number decide its tax: `core.quotes.tax`."""
 
     name = models.CharField(max_length=120, unique=True)
     city = models.CharField(max_length=80, blank=True, default="", db_default="")
     country = models.CharField("country code", max_length=2, blank=True, default="", db_default="")
+    vat_number = models.CharField("VAT number", max_length=20, blank=True, default="", db_default="")
+    address = models.TextField("billing address", max_length=400, blank=True, default="", db_default="")
     created_at = models.DateTimeField(default=timezone.now, db_default=Now(), editable=False)
 
     class Meta:

@@ -6,7 +6,7 @@ from realtime import Row
 
 
 def material_row(row: Row) -> dict[str, Any]:
-    """A material as anyone may see it; price and density are exact numbers."""
+    """A material as anyone may see it; price and density are exact numbers, a density may be null."""
     return {
         "id": row["id"],
         "slug": row["slug"],
@@ -18,4 +18,5 @@ def material_row(row: Row) -> dict[str, Any]:
         "currency": row["currency"],
         "density_kg_per_m3": row["density_kg_per_m3"],
         "archived": row["archived"],
+        "lead_time_days": row["lead_time_days"],
     }

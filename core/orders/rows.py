@@ -20,11 +20,18 @@ def order_row(row: Row) -> dict[str, Any]:
         "promised_at": row["promised_at"],
         "archived": row["archived"],
         "status_since": row["status_since"],
+        "net": row["net"],
+        "tax_percent": row["tax_percent"],
+        "tax": row["tax"],
+        "tax_note": row["tax_note"],
     }
 
 
 def line_row(row: Row) -> dict[str, Any]:
-    """A line of an order, quantity in kg; where it is picked is the seller's business."""
+    """A line of an order, in kg and as it was written (`quantity` of `unit`; null: in kg).
+
+    Where it is picked is the seller's business.
+    """
     return {
         "id": row["id"],
         "order_id": row["order_id"],
@@ -34,6 +41,10 @@ def line_row(row: Row) -> dict[str, Any]:
         "quantity_kg": row["quantity_kg"],
         "unit_price": row["unit_price"],
         "total": row["total"],
+        "quantity": row["quantity"],
+        "unit": row["unit"],
+        "shipped_kg": row["shipped_kg"],
+        "returned_kg": row["returned_kg"],
     }
 
 
@@ -45,5 +56,40 @@ def event_row(row: Row) -> dict[str, Any]:
         "kind": row["kind"],
         "message": row["message"],
         "actor": row["actor"],
+        "at": row["at"],
+    }
+
+
+def shipment_row(row: Row) -> dict[str, Any]:
+    """Goods that left together, the order's shipment number `number`."""
+    return {
+        "id": row["id"],
+        "order_id": row["order_id"],
+        "number": row["number"],
+        "carrier": row["carrier"],
+        "tracking": row["tracking"],
+        "at": row["at"],
+    }
+
+
+def shipment_line_row(row: Row) -> dict[str, Any]:
+    """What of a line went with a shipment, in kg."""
+    return {
+        "id": row["id"],
+        "order_id": row["order_id"],
+        "shipment_id": row["shipment_id"],
+        "line_id": row["line_id"],
+        "quantity_kg": row["quantity_kg"],
+    }
+
+
+def goods_return_row(row: Row) -> dict[str, Any]:
+    """What of a line came back, in kg, and why."""
+    return {
+        "id": row["id"],
+        "order_id": row["order_id"],
+        "line_id": row["line_id"],
+        "quantity_kg": row["quantity_kg"],
+        "reason": row["reason"],
         "at": row["at"],
     }

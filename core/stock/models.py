@@ -28,6 +28,7 @@ class Warehouse(models.Model):
     code = models.CharField(max_length=12, unique=True, validators=[validate_code])
     name = models.CharField(max_length=80, default="", db_default="")
     city = models.CharField(max_length=80, default="", db_default="")
+    dispatch_days = models.PositiveSmallIntegerField("dispatch, working days", default=1, db_default=1)
 
     class Meta:
         ordering = ["code"]

@@ -6,8 +6,14 @@ from realtime import Row
 
 
 def warehouse_row(row: Row) -> dict[str, Any]:
-    """A warehouse."""
-    return {"id": row["id"], "code": row["code"], "name": row["name"], "city": row["city"]}
+    """A warehouse; `dispatch_days` are working days from order to dispatch."""
+    return {
+        "id": row["id"],
+        "code": row["code"],
+        "name": row["name"],
+        "city": row["city"],
+        "dispatch_days": row["dispatch_days"],
+    }
 
 
 def stock_row(row: Row) -> dict[str, Any]:

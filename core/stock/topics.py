@@ -3,7 +3,7 @@
 from typing import Any
 
 from core.accounts.policies import is_staff
-from core.catalogue.models import Material
+from core.catalogue.models import Material, MaterialSize, PriceBreak
 from core.catalogue.rows import material_row
 from core.stock.models import StockLevel, StockMovement, Warehouse
 from core.stock.rows import movement_row, stock_row, warehouse_row
@@ -12,8 +12,11 @@ from realtime import Rows, Stream, Watch, anyone
 # Each list is the one of the table's WatchTable in a migration; a system check compares them.
 MATERIAL = [
     "id", "slug", "name", "category", "form", "grade", "price_per_kg", "currency", "density_kg_per_m3", "archived",
+    "lead_time_days",
 ]  # fmt: skip
-WAREHOUSE = ["id", "code", "name", "city"]
+PRICE_BREAK = ["id", "material", "from_kg", "discount_percent"]
+MATERIAL_SIZE = ["id", "material", "code", "shape", "length_mm", "width_mm", "height_mm"]
+WAREHOUSE = ["id", "code", "name", "city", "dispatch_days"]
 STOCK_LEVEL = ["id", "material", "warehouse", "on_hand", "reserved", "reorder_below", "updated_at"]
 STOCK_MOVEMENT = [
     "id", "level", "material", "warehouse", "kind", "quantity_kg", "on_hand_after", "reorder_below_after",
@@ -24,6 +27,8 @@ inventory = Stream(
     "inventory",
     watch=[
         Watch(Material, columns=MATERIAL),
+        Watch(PriceBreak, columns=PRICE_BREAK),
+        Watch(MaterialSize, columns=MATERIAL_SIZE),
         Watch(Warehouse, columns=WAREHOUSE),
         Watch(StockLevel, columns=STOCK_LEVEL),
         Watch(StockMovement, columns=STOCK_MOVEMENT),

@@ -21,7 +21,7 @@ from realtime.errors import DeclarationError
 from tests.support import shelf
 from tests.support.databases import Database
 
-COLUMNS = ["id", "code", "name", "city"]
+COLUMNS = ["id", "code", "name", "city", "dispatch_days"]
 
 
 def found() -> list[tuple[str | None, str]]:
@@ -168,11 +168,11 @@ def test_other_columns_replace_the_capture_and_record_a_reset(database: Database
     operate(operation, backwards=True)
     database.execute(insert, 3, "C")
     assert list(captured(database)) == [
-        (False, '[1, "A", "", ""]'),
+        (False, '[1, "A", "", "", 1]'),
         (True, None),
         (False, '[2, "B"]'),
         (True, None),
-        (False, '[3, "C", "", ""]'),
+        (False, '[3, "C", "", "", 1]'),
     ]
     assert found() == []
 

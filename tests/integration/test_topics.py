@@ -8,7 +8,7 @@ from django.contrib.auth.models import AnonymousUser
 from psycopg.rows import dict_row
 
 from core.accounts.models import User
-from core.orders.models import Order
+from core.orders.models import GoodsReturn, Order, Shipment, ShipmentLine
 from realtime.declare import registry
 from realtime.errors import Forbidden, PeerError, UnknownTopic
 from realtime.pure.selection import Selection
@@ -110,6 +110,9 @@ def test_the_permission_for_one_order_rests_on_its_row() -> None:
         "order": [{"id": order.pk, "customer_id": order.customer_id}],
         "orderline": [{"order_id": order.pk}],
         "orderevent": [{"order_id": order.pk}],
+        "shipment": [{"order_id": order.pk}],
+        "shipmentline": [{"order_id": order.pk}],
+        "goodsreturn": [{"order_id": order.pk}],
     }
     assert filters(ours)["order"] == [{"id": order.pk}]
     for selection in (theirs, ours):
@@ -134,13 +137,17 @@ def a_row(database: Database, query: str) -> dict[str, Any]:
 
 
 SHOWN = {
-    "material": "id slug name category form grade price_per_kg currency density_kg_per_m3 archived",
-    "warehouse": "id code name city",
+    "material": "id slug name category form grade price_per_kg currency density_kg_per_m3 archived lead_time_days",
+    "warehouse": "id code name city dispatch_days",
     "stocklevel": "id material_id warehouse_id on_hand reserved available reorder_below low updated_at",
     "order": "id number status customer_id customer_name total currency placed_at updated_at promised_at archived"
-    " status_since",
-    "orderline": "id order_id position material_name material_slug quantity_kg unit_price total",
+    " status_since net tax_percent tax tax_note",
+    "orderline": "id order_id position material_name material_slug quantity_kg unit_price total quantity unit"
+    " shipped_kg returned_kg",
     "orderevent": "id order_id kind message actor at",
+    "shipment": "id order_id number carrier tracking at",
+    "shipmentline": "id order_id shipment_id line_id quantity_kg",
+    "goodsreturn": "id order_id line_id quantity_kg reason at",
 }
 """By kind: the fields that clients are written against."""
 
@@ -149,6 +156,10 @@ SHOWN = {
 @pytest.mark.parametrize("name", ["materials", "stock", "stock/HAM", "orders", "orders/A-1"])
 def test_rows_have_the_fields_that_clients_know(database: Database, name: str) -> None:
     """Each projection works on the captured columns alone."""
+    order = Order.objects.get(number="A-1")
+    line, shipment = order.lines.all()[0], Shipment.objects.create(order=order, number=1)
+    ShipmentLine.objects.create(order=order, shipment=shipment, line=line, quantity_kg=1)
+    GoodsReturn.objects.create(order=order, line=line, quantity_kg=1, restocked=True)
     captures = registry.captures()
     for part in registry.resolve(name, staff()).parts:
         capture = captures[part.kind]
