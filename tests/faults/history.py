@@ -55,7 +55,8 @@ class Subscribed:
     """One subscribe, and all that came of it.
 
     `answer` is None until there is one: `snapshot`, `resumed`, or an error's code. `ended` is the code of an
-    `unsubscribed` that nobody asked for. `misframed` are breaches of the framing, each with its invariant.
+    `unsubscribed` that nobody asked for. `misframed` are breaches of the framing, each with its invariant; `restarts`
+    are snapshots that began anew in the middle: when the one before had begun, when they did, and at which position.
     """
 
     topic: str
@@ -67,6 +68,7 @@ class Subscribed:
     ended: str | None = None
     ended_at: float | None = None
     misframed: list[tuple[float, str, str]] = field(default_factory=list)
+    restarts: list[tuple[float, float, int]] = field(default_factory=list)
 
 
 @dataclass(slots=True)

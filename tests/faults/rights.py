@@ -3,6 +3,7 @@
 Topics select by the same words as the app's declarations, but nothing here is the product's.
 """
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -64,6 +65,11 @@ class Rights:
         """Return everything that a topic ever showed the person, the latest first."""
         found = [right.selection(topic) for right in reversed(self.people[person])]
         return list(dict.fromkeys(each for each in found if each is not None))
+
+    def changed(self, person: str, after: float, at: float) -> bool:
+        """Tell whether what a person may see changed between two times."""
+        held = self.people[person]
+        return any(after <= old.until and new.since <= at for old, new in itertools.pairwise(held))
 
     def late(self, person: str, cookie: str, topic: str, selection: Selection, written: float, at: float) -> float:
         """Return how long before `written` the right to a selection had ended in this session; 0 if it had not.

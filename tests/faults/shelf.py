@@ -84,6 +84,7 @@ class Shelf:
     _parts: dict[RowId, Shown | None] | None = None
     _snapshot: bool = False
     _position: int = -1
+    _began_at: float = 0.0
     _owners: frozenset[int] = frozenset()
 
     def ask(self, now: float) -> Subscribed:
@@ -129,10 +130,15 @@ class Shelf:
         self.drop()
 
     def _take_snapshot(self, frame: Frame, payload: bytes, connection: Connection, now: float) -> Told | None:
+        subscribed = self.subscribed
+        assert subscribed is not None
         if frame.first:
-            if self._parts is not None:
-                self._blame(now, "I5", f"a snapshot began at {frame.position} while parts were missing")
+            if self._parts is not None and self._snapshot:
+                subscribed.restarts.append((self._began_at, now, frame.position))
+            elif self._parts is not None:
+                self._blame(now, "I5", f"a snapshot began at {frame.position} while parts of changes were missing")
             self._begin(frame.position, snapshot=True)
+            self._began_at = now
         elif self._parts is None or not self._snapshot:
             self._blame(now, "I5", f"a snapshot's part at {frame.position} came without its first")
             self._begin(frame.position, snapshot=True)

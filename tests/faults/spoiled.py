@@ -152,6 +152,11 @@ def a_change_that_the_snapshot_had(world: World) -> None:
     world.told_all()
 
 
+def a_snapshot_that_begins_anew(world: World) -> None:
+    world.clients[0].part_of_snapshot()
+    world.clients[0].snapshot()
+
+
 # I6
 
 
@@ -373,7 +378,10 @@ SEEDS: dict[str, list[Seed]] = {
     ],
     "I3": [reversed_updates_of_one_row],
     "I4": [two_transactions_without_an_end_between, a_transaction_in_two_parts, told_within_a_transaction],
-    "I5": [a_snapshot_that_lacks_a_row, a_snapshot_of_another_position, a_change_that_the_snapshot_had],
+    "I5": [
+        a_snapshot_that_lacks_a_row, a_snapshot_of_another_position, a_change_that_the_snapshot_had,
+        a_snapshot_that_begins_anew,
+    ],
     "I6": [
         a_change_that_is_lost, a_removal_that_is_lost, never_at_the_head,
         an_epoch_that_stays_with_positions_that_were_there,

@@ -147,6 +147,10 @@ class Client:
         self.epoch = epoch or self.epoch
         self._send(type="snapshot", epoch=self.epoch, position=position, rows=rows)
 
+    def part_of_snapshot(self) -> None:
+        """Send the first part of a snapshot, and no other."""
+        self._send(type="snapshot", epoch=self.epoch, position=self.world.chapter.head, rows=[], last=False)
+
     def resumed(self, *, at: int | None = None) -> None:
         """Send that the cursor is resumed."""
         assert self.shelf.cursor is not None

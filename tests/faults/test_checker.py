@@ -1,5 +1,7 @@
 """The checker is checked: a good history is green, and for each invariant a fault in it turns exactly that one red."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.faults import spoiled
@@ -46,6 +48,30 @@ def test_a_restore_with_a_new_epoch_is_green() -> None:
     for client in world.clients:
         client.snapshot(epoch=f"second {client.epoch}")
     go_on(world)
+    assert world.check().violations == []
+
+
+def test_what_is_done_again_after_a_restore_is_green() -> None:
+    """Who deletes a row, and deletes it again when a restore has brought it back, is not taken for the first time."""
+    world = a_world()
+    upto = world.chapter.head
+    world.branch += 1
+    world.commit(("item", 20, None))
+    spoiled.restore(world, upto, "second")
+    world.commit(("item", 20, None))
+    for client in world.clients:
+        client.snapshot(epoch=f"second {client.epoch}")
+    assert world.check().violations == []
+
+
+def test_a_snapshot_that_begins_anew_for_another_right_is_green() -> None:
+    """A snapshot of what a person may no longer see is not sent to its end."""
+    world = a_world()
+    client = world.clients[1]
+    client.part_of_snapshot()
+    last = world.rights["ann"][-1]
+    world.rights["ann"] = [replace(last, until=world.now), replace(last, since=world.now)]
+    client.snapshot()
     assert world.check().violations == []
 
 

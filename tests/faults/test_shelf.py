@@ -71,13 +71,22 @@ def test_parts_are_applied_together() -> None:
     assert [len(each.rows) for each in told(shelf)] == [0, 2]
 
 
+def test_a_snapshot_may_begin_anew() -> None:
+    """What had come of the one before counts for nothing; whether there was a reason is for the checker to say."""
+    shelf = given(snapshot(5, row(1, 1), **FIRST), snapshot(6, row(2, 1)))
+    assert shelf.rows == {("item", "2"): 1}
+    assert shelf.subscribed is not None
+    assert [position for _, _, position in shelf.subscribed.restarts] == [6]
+    assert shelf.subscribed.misframed == []
+
+
 @pytest.mark.parametrize(
     ("invariant", "frames"),
     [
         ("I4", [snapshot(5), changes(6, row(1, 1), last=False), changes(7, row(2, 1))]),
         ("I5", [snapshot(4), snapshot(5, **FIRST), changes(6, row(1, 1))]),
         ("I5", [snapshot(5, **LAST)]),
-        ("I5", [snapshot(5, **FIRST), snapshot(6)]),
+        ("I5", [snapshot(5), changes(6, row(1, 1), last=False), snapshot(6)]),
         ("I7", [snapshot(5), changes(6, row(1, 1), row(1, 2))]),
         ("I12", [changes(6, row(1, 1))]),
         ("I12", [resumed(6)]),

@@ -47,8 +47,11 @@ class Writers:
                     change = Change(str(kind), str(key), was, None)  # type: ignore[arg-type]  # as the file has them
                     self._tokens.setdefault(change, set()).add(transaction.token)
 
-    def of(self, changes: Sequence[Logged]) -> frozenset[str]:
-        """Return the tokens of a run: those in its rows, else that of whoever is the likeliest to have written it."""
+    def of(self, changes: Sequence[Logged], *, lost: bool) -> frozenset[str]:
+        """Return the tokens of a run: those in its rows, else that of whoever is the likeliest to have written it.
+
+        What was done before a restore, which is `lost` with it, is often done again after it, row for row.
+        """
         tokens = {change.new.token for change in changes if change.new is not None}
         if tokens:
             return frozenset(tokens)
@@ -56,24 +59,25 @@ class Writers:
         found = sorted(set.intersection(*possible)) if possible else []
         written = {identity(change) for change in changes}
 
-        def unlikely(token: str) -> tuple[bool, bool]:
+        def unlikely(token: str) -> tuple[bool, bool, bool]:
             transaction = self._journal.transactions[token]
-            return set(transaction.changes()) != written, transaction.outcome is not Outcome.COMMITTED
+            elsewhere = (transaction.branch in self._journal.dead) != lost
+            return set(transaction.changes()) != written, elsewhere, transaction.outcome is not Outcome.COMMITTED
 
         return frozenset(sorted(found, key=unlikely)[:1])
 
 
-def runs_of(chapter: Chapter, changes: Iterable[Logged], writers: Writers) -> list[Run]:
-    """Cut changes after each end of a transaction."""
+def runs_of(chapter: Chapter, changes: Iterable[Logged], writers: Writers, *, lost: bool) -> list[Run]:
+    """Cut changes after each end of a transaction; `lost` ones are no longer in the log."""
     runs: list[Run] = []
     part: list[Logged] = []
     for change in changes:
         part.append(change)
         if change.ends:
-            runs.append(Run(chapter, part, writers.of(part)))
+            runs.append(Run(chapter, part, writers.of(part, lost=lost)))
             part = []
     if part:
-        runs.append(Run(chapter, part, writers.of(part)))
+        runs.append(Run(chapter, part, writers.of(part, lost=lost)))
     return runs
 
 
@@ -83,8 +87,8 @@ def check_log(journal: Journal, book: Logbook, tables: Mapping[str, Mapping[str,
     kept = [(chapter, chapter.upto(upto)) for chapter, upto in book.lineage()]
     check_positions(book, verdict)
     check_versions(kept, verdict)
-    present = [run for chapter, changes in kept for run in runs_of(chapter, changes, writers)]
-    gone = [run for chapter, changes in book.lost() for run in runs_of(chapter, changes, writers)]
+    present = [run for chapter, changes in kept for run in runs_of(chapter, changes, writers, lost=False)]
+    gone = [run for chapter, changes in book.lost() for run in runs_of(chapter, changes, writers, lost=True)]
     check_transactions([*present, *gone], verdict)
     check_committed(journal, present, gone, verdict)
     check_tables(book, tables, verdict)

@@ -34,6 +34,9 @@ class Walk:
         for connection, subscribed in parts:
             for at, invariant, text in subscribed.misframed:
                 self._blame(invariant, at, text)
+            for began, at, position in subscribed.restarts:
+                if not self.rights.changed(self.history.person, began - END_SECONDS, at):
+                    self._blame("I5", at, f"a snapshot began anew at {position}, and no right had changed")
             before: Told | None = None
             for told in subscribed.told:
                 self._take(told, before, connection)
