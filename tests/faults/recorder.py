@@ -95,6 +95,7 @@ class Recorder:
         self._number = 0
         self._waiting: list[Waiting] = []
         self._random = random.Random(name)
+        self._leaving: set[str] = set()
         self._task = asyncio.create_task(self._run(), name=f"recorder {name}")
 
     @property
@@ -222,13 +223,19 @@ class Recorder:
         wire.drop()
 
     async def _hop(self, wire: Wire) -> None:
-        """Leave one topic after another; who has left is asked in again by the reply."""
+        """Leave one topic after another; who has left is asked in again by the reply.
+
+        No topic is left again before that: a server that stands still would find hundreds of commands when it goes
+        on, and take its time for them, as its limits say.
+        """
+        self._leaving.clear()
         with suppress(OSError):
             while True:
                 await asyncio.sleep(self._random.uniform(*HOP_SECONDS))
                 there = [shelf for shelf in self.shelves.values() if shelf.wanted and shelf.cursor is not None]
-                if there:
+                if there := [shelf for shelf in there if shelf.topic not in self._leaving]:
                     shelf = self._random.choice(there)
+                    self._leaving.add(shelf.topic)
                     wire.send(json.dumps({"type": "unsubscribe", "id": LEAVING, "topic": shelf.topic}))
 
     def _take(self, payload: bytes) -> None:
@@ -250,10 +257,14 @@ class Recorder:
                 return
             case "error" if isinstance(frame.id, int) and frame.id in self._asked:
                 self._refused(self._asked.pop(frame.id), frame, now)
+            case "error" if frame.id == LEAVING:
+                self._leaving.clear()
             case "unsubscribed" if frame.topic in self.shelves and frame.id == LEAVING:
+                self._leaving.discard(frame.topic)
                 self.shelves[frame.topic].leave(now)
                 self._subscribe(self.shelves[frame.topic])
             case "unsubscribed" if frame.topic in self.shelves:
+                self._leaving.discard(frame.topic)
                 self._refused(self.shelves[frame.topic], frame, now)
         connection.strays += [(now, owner) for owner in owners_in(payload)]
 
