@@ -26,6 +26,8 @@ from realtime import Identity
 SEEN_MAX = 20_000
 """So many sessions are remembered; then all are forgotten, and read in full once more."""
 
+COLUMNS = ("pk", "username", "password", "is_staff", "is_superuser", "customer_id")
+
 State = tuple[Any, ...]
 """A user's columns on which an identity rests, and their roles."""
 
@@ -60,12 +62,12 @@ class SessionIdentities:
                 found[key] = seen[2]
             elif claim.user_pk in states:
                 changed[key] = claim
-        # Users are read after their states: one who changes in between differs from the state next time.
         identities = _identities(changed, states)
         if len(self._seen) > SEEN_MAX:
             self._seen.clear()
         for key, identity in identities.items():
-            self._seen[key] = changed[key], states[changed[key].user_pk], identity
+            # As what it was made from, not as what was read before: a user may have changed in between, and back since.
+            self._seen[key] = changed[key], _state(identity.user), identity
         return found | identities
 
     def _claims(self, session_keys: Collection[str]) -> dict[str, Claim]:
@@ -92,13 +94,17 @@ def _claim(data: str) -> Claim | None:
 
 def _states(user_pks: set[int]) -> dict[int, State]:
     """Return the states of those of the users who are active."""
-    columns = ("pk", "username", "password", "is_staff", "is_superuser", "customer_id")
     roles: dict[int, list[str]] = {}
     belonging = User.groups.through.objects.filter(user_id__in=user_pks)
-    for pk, name in belonging.order_by("group__name").values_list("user_id", "group__name"):
+    for pk, name in belonging.values_list("user_id", "group__name"):
         roles.setdefault(pk, []).append(name)
     users = User.objects.filter(pk__in=user_pks, is_active=True)
-    return {row[0]: (*row, tuple(roles.get(row[0], ()))) for row in users.values_list(*columns)}
+    return {row[0]: (*row, tuple(sorted(roles.get(row[0], ())))) for row in users.values_list(*COLUMNS)}
+
+
+def _state(user: User) -> State:
+    """Return the state that a user with prefetched groups is in."""
+    return (*(getattr(user, name) for name in COLUMNS), tuple(sorted(group.name for group in user.groups.all())))
 
 
 def _identities(claims: Mapping[str, Claim], states: Mapping[int, State]) -> dict[str, Identity]:
@@ -114,7 +120,7 @@ def _identities(claims: Mapping[str, Claim], states: Mapping[int, State]) -> dic
             each._prefetched_objects_cache = {"groups": nothing}  # type: ignore[attr-defined]  # the stubs lack it
     by_pk = {user.pk: user for user in users}
     return {
-        key: Identity(session_key=key, user=user, name=user.username, fingerprint=_fingerprint(states[user.pk]))
+        key: Identity(session_key=key, user=user, name=user.username, fingerprint=_fingerprint(_state(user)))
         for key, claim in claims.items()
         if (user := by_pk.get(claim.user_pk)) is not None and _verified(user, claim.auth_hash)
     }

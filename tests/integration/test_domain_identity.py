@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
@@ -12,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from core.accounts.identity import SessionIdentities
-from core.accounts.models import User
+from core.accounts.models import Customer, User
 from tests.support.databases import Database
 from tests.support.shop import a_customer, a_user
 
@@ -68,6 +69,29 @@ def test_the_number_of_queries_does_not_depend_on_the_number_of_sessions() -> No
                 assert len(PROVIDER.load(keys)) == 2 * people
             counts.append(len(queries))
     assert counts == [4, 3, 4, 3]
+
+
+def test_what_changes_in_the_middle_and_back_again_is_not_kept(database: Database) -> None:
+    """P5: who is moved between the queries of the provider, and moved back, is told by what they are from then on."""
+    here, there = a_customer(), a_customer()
+    user = a_user(customer=here)
+    key, provider, queries = key_of(signed_in(user)), SessionIdentities(), list[str]()
+
+    def move(customer: Customer) -> None:
+        database.execute("UPDATE accounts_user SET customer_id = %s WHERE id = %s", customer.pk, user.pk)
+
+    def move_before_the_second(execute: Any, sql: str, *rest: Any) -> Any:
+        queries.extend([sql] if 'FROM "accounts_user" WHERE' in sql else [])
+        if len(queries) == 2:
+            move(there)
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(move_before_the_second):
+        provider.load([key])
+    assert len(queries) == 2, "the user's columns are read first, and then the user"
+    move(here)
+    (identity,) = provider.load([key]).values()
+    assert identity.user.customer_id == here.pk
 
 
 def test_nobody_is_asked_for_nothing() -> None:
