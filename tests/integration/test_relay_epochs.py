@@ -181,7 +181,9 @@ async def test_log_reset_takes_names_and_refuses_others(shelved: Database) -> No
     """Only the named stream begins anew; an unknown name changes nothing and says which there are."""
     await shelf.drain()
     before = await head()
-    with pytest.raises(CommandError, match=r"no stream nothing; there are inventory, notifications, orders, quotes, shelf"):
+    with pytest.raises(
+        CommandError, match=r"no stream nothing; there are inventory, notifications, orders, quotes, shelf"
+    ):
         call_reset("nothing", shelf.STREAM)
     assert (await head()).epoch == before.epoch
     others = dict(shelved.execute("SELECT name, epoch FROM realtime_stream"))
