@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
@@ -207,8 +208,13 @@ class Writers:
         return self._specially(partial(specials.linger, seconds=seconds))
 
     def reassign(self, doc: int) -> float:
-        """Let a document pass to another customer; return the time after the commit."""
-        return self._write(partial(specials.reassign, doc=doc))[1]
+        """Let a document pass to another customer; return the time after the commit.
+
+        Another writer may hold one of its lines and wait for another one: who is chosen to give way tries again.
+        """
+        while True:
+            with suppress(psycopg.errors.DeadlockDetected):
+                return self._write(partial(specials.reassign, doc=doc))[1]
 
     def mark(self) -> Mark:
         """Commit one small change that every topic shows; tries again while PostgreSQL is away."""
